@@ -1,0 +1,214 @@
+import { isIP } from "node:net";
+
+import { DiscoveryError } from "./error.ts";
+
+/**
+ * Where a node is in its life.
+ *
+ * Only `up` nodes receive traffic. `draining` nodes finish what they have and get nothing new;
+ * `unknown` stands for a status the registry knows and we do not.
+ */
+export type NodeStatus = "up" | "starting" | "draining" | "down" | "unknown";
+
+/** Every status, for validation and tables. */
+export const nodeStatuses: readonly NodeStatus[] = ["up", "starting", "draining", "down", "unknown"];
+
+/**
+ * One reachable instance of a service: frozen plain data, safe to keep and to share.
+ *
+ * Made by {@link defineNode}; never build one by hand.
+ */
+export interface ServiceNode {
+  /** Logical name of the service, 1–255 characters, as the registry spells it. */
+  readonly service: string;
+  /** Unique within the service and stable over restarts. Default `host:port`; 1–512 characters. */
+  readonly id: string;
+  /** IPv4, IPv6 without brackets, or a DNS name of at most 253 characters. */
+  readonly host: string;
+  /** TCP port, 1–65535. */
+  readonly port: number;
+  /** Whether to speak TLS to this node. Default `false`. */
+  readonly secure: boolean;
+  /** Name for `Host`, SNI and the certificate, when `host` is an address. */
+  readonly hostname?: string | undefined;
+  /** Share of traffic, finite and >= 0. Default 100; 0 means no new traffic. */
+  readonly weight: number;
+  /** Integer; the highest group with a usable node serves. Default 0. */
+  readonly priority: number;
+  /** Default `up`. */
+  readonly status: NodeStatus;
+  /** Failure domain (zone, rack, data centre), 1–255 characters. */
+  readonly zone?: string | undefined;
+  /** Free text by key, without a prototype; at most 64 KiB in all. `version` lives here. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What it takes to define a node: a service, a host and a port; the rest has defaults. */
+export type NodeInput = Pick<ServiceNode, "service" | "host" | "port"> & Partial<ServiceNode>;
+
+/** What a live registration may change. */
+export type NodePatch = Partial<Pick<ServiceNode, "weight" | "status" | "metadata">>;
+
+/** Weight of a node that does not say its own. */
+export const defaultWeight = 100;
+
+/** Upper bound of the UTF-8 length of all metadata keys and values of one node, in bytes. */
+export const maxMetadataBytes = 65_536;
+
+const defined = new WeakSet<ServiceNode>();
+const noMetadata: Readonly<Record<string, string>> = Object.freeze(
+  Object.create(null) as Record<string, string>,
+);
+
+/** Whether `node` came out of {@link defineNode}, so that nobody needs to validate it again. */
+export function isDefinedNode(node: ServiceNode): boolean {
+  return defined.has(node);
+}
+
+/**
+ * Validates `input`, fills in the defaults and returns a deep-frozen copy.
+ *
+ * @throws {@link DiscoveryError} `INVALID`, naming the field, the value and the bound it breaks.
+ */
+export function defineNode(input: NodeInput): ServiceNode {
+  const service = text("service", input.service, 255);
+  const host = hostField(input.host);
+  const port = input.port;
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    refuse("port", port, "must be an integer from 1 to 65535");
+  }
+  const weight = input.weight ?? defaultWeight;
+  if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
+    refuse("weight", weight, "must be a finite number >= 0");
+  }
+  const priority = input.priority ?? 0;
+  if (!Number.isSafeInteger(priority)) refuse("priority", priority, "must be an integer");
+  const secure = input.secure ?? false;
+  if (typeof secure !== "boolean") refuse("secure", secure, "must be true or false");
+  const status = input.status ?? "up";
+  if (!nodeStatuses.includes(status)) {
+    refuse("status", status, `must be one of ${nodeStatuses.join(", ")}`);
+  }
+  const id =
+    input.id === undefined
+      ? `${host.includes(":") ? `[${host}]` : host}:${port}`
+      : text("id", input.id, 512);
+  const hostname = input.hostname === undefined ? undefined : hostField(input.hostname, "hostname");
+  const zone = input.zone === undefined ? undefined : text("zone", input.zone, 255);
+  const node: ServiceNode = Object.freeze({
+    service,
+    id,
+    host,
+    port,
+    secure,
+    hostname,
+    weight,
+    priority,
+    status,
+    zone,
+    metadata: copyMetadata(input.metadata),
+  });
+  defined.add(node);
+  return node;
+}
+
+/** Whether `node` may receive new requests: `up`, with a weight above zero. */
+export function isRoutable(node: ServiceNode): boolean {
+  return node.status === "up" && node.weight > 0;
+}
+
+/** Whether two nodes are equal in every field, metadata by value and in any order. */
+export function sameNode(a: ServiceNode, b: ServiceNode): boolean {
+  if (a === b) return true;
+  return (
+    a.id === b.id &&
+    a.host === b.host &&
+    a.port === b.port &&
+    a.secure === b.secure &&
+    a.weight === b.weight &&
+    a.status === b.status &&
+    a.priority === b.priority &&
+    a.service === b.service &&
+    a.hostname === b.hostname &&
+    a.zone === b.zone &&
+    sameMetadata(a.metadata, b.metadata)
+  );
+}
+
+/** Whether two nodes of one id are reached at the same place; when not, they are strangers. */
+export function sameAddress(a: ServiceNode, b: ServiceNode): boolean {
+  return a.host === b.host && a.port === b.port && a.secure === b.secure;
+}
+
+/** Order of `snapshot.all` and `snapshot.nodes`: by id, code unit by code unit. */
+export function byId(a: ServiceNode, b: ServiceNode): number {
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
+}
+
+function sameMetadata(
+  a: Readonly<Record<string, string>>,
+  b: Readonly<Record<string, string>>,
+): boolean {
+  if (a === b) return true;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => a[key] === b[key]);
+}
+
+function copyMetadata(input: unknown): Readonly<Record<string, string>> {
+  if (input === undefined) return noMetadata;
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    refuse("metadata", input, "must be an object of strings");
+  }
+  const entries = Object.entries(input);
+  if (entries.length === 0) return noMetadata;
+  // No prototype: a key such as `__proto__` from a registry is then an ordinary key.
+  const copy = Object.create(null) as Record<string, string>;
+  let bytes = 0;
+  for (const [key, value] of entries as [string, unknown][]) {
+    if (typeof value !== "string") refuse(`metadata.${key}`, value, "must be a string");
+    bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
+    copy[key] = value;
+  }
+  if (bytes > maxMetadataBytes) {
+    refuse("metadata", `${bytes} bytes`, `must have at most ${maxMetadataBytes} bytes in all`);
+  }
+  return Object.freeze(copy);
+}
+
+// C0 controls and DEL could forge log lines, header fields and paths wherever a name is shown.
+// eslint-disable-next-line no-control-regex
+const control = /[\u0000-\u001f\u007f]/;
+const dnsName = /^(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}))*\.?$/;
+
+function text(field: string, value: unknown, maxLength: number): string {
+  if (typeof value !== "string" || value.length === 0 || value.length > maxLength) {
+    refuse(field, value, `must be a string of 1 to ${maxLength} characters`);
+  }
+  if (control.test(value)) refuse(field, value, "must not contain control characters");
+  return value;
+}
+
+function hostField(value: unknown, field = "host"): string {
+  const host = text(field, value, 254);
+  if (isIP(host) !== 0) return host;
+  if (/^[0-9.]+$/.test(host) || !dnsName.test(host)) {
+    refuse(field, value, "must be an IPv4 address, an IPv6 address without brackets, or a DNS name");
+  }
+  return host;
+}
+
+function refuse(field: string, value: unknown, bound: string): never {
+  throw new DiscoveryError({
+    code: "INVALID",
+    registry: "core",
+    operation: "define node",
+    reason: `${field} ${bound}, got ${show(value)}`,
+  });
+}
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  return String(value);
+}

@@ -1,0 +1,155 @@
+/**
+ * The engine's one question and everything it needs in the answer.
+ *
+ * The engine knows no registry and no configuration file: for each request it asks
+ * {@link ProxyOptions.route} where the head goes and follows the answer.
+ */
+
+/** A request head as it came over the wire, plus what the connection knows. */
+export interface RequestHead {
+  readonly method: string;
+  /** Request target as received, byte for byte: `/a%2Fb?x=1`, or `*` for `OPTIONS *`. */
+  readonly target: string;
+  readonly httpVersion: "1.0" | "1.1";
+  /** Field names and values in turn, in wire order, names as spelled by the client. */
+  readonly rawHeaders: readonly string[];
+  /** First value of a field, by lower-case name. */
+  header(name: string): string | undefined;
+  /** Peer address without brackets. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Local port the request came in on. */
+  readonly localPort: number;
+  /** Whether the client spoke TLS. */
+  readonly secure: boolean;
+}
+
+/** Where one attempt connects to. A service node has this shape. */
+export interface UpstreamNode {
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  /** Name for SNI and the certificate, when `host` is an address. */
+  readonly hostname?: string | undefined;
+}
+
+/** How an attempt ended, for passive health and balancing. */
+export type AttemptOutcome = "ok" | "http_failure" | "tcp_failure" | "timeout" | "cancelled";
+
+/** A chosen node. `done` is called exactly once per pick, also when the client goes away. */
+export interface Attempt {
+  readonly node: UpstreamNode;
+  done(outcome: AttemptOutcome, elapsedMs: number): void;
+}
+
+/** Deadlines of one attempt and of the whole exchange, in ms. */
+export interface ForwardTimeouts {
+  /** Until the TCP (and TLS) connection stands. */
+  readonly connectMs: number;
+  /** Between two writes of the request to the node. */
+  readonly sendMs: number;
+  /** Between two reads of the response from the node. */
+  readonly readMs: number;
+}
+
+/** Forward the request to a node that `pick` chooses. */
+export interface Forward {
+  readonly kind: "forward";
+  /** Chooses a node, skipping those already tried; `undefined` when there is none (left). */
+  pick(tried: readonly UpstreamNode[]): Attempt | undefined;
+  /** Request target to send; the received one, byte for byte, when left out. */
+  readonly target?: string | undefined;
+  /** `pass`: the client's Host. `node`: the node's name and port. Otherwise this very value. */
+  readonly host: "pass" | "node" | { readonly value: string };
+  readonly timeouts: ForwardTimeouts;
+  /** How many further nodes may be tried after the first. */
+  readonly retries: number;
+  /** No new attempt starts later than this after the first, in ms; 0 means no bound. */
+  readonly retryTimeoutMs: number;
+  /** Handed back unread in {@link ProxyFailure} and {@link Completed}, so callers know whose it was. */
+  readonly context?: unknown;
+}
+
+/** Answer at once, without a node. */
+export interface Reply {
+  readonly kind: "reply";
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Why the engine answers by itself. */
+export type FailureReason =
+  | "bad_request" // 400: the request has more than one reading
+  | "head_too_large" // 431
+  | "request_timeout" // 408: the client was too slow
+  | "unsupported" // 501: CONNECT, unknown transfer coding
+  | "no_node" // 503: pick had nothing to offer
+  | "connect_failed" // 502: every attempt failed to connect
+  | "upstream_broke" // 502: the node closed or spoke nonsense before its response
+  | "upstream_timeout" // 504
+  | "route_failed"; // 500: route threw
+
+/** One failure that the engine has to answer itself. */
+export interface ProxyFailure {
+  readonly reason: FailureReason;
+  readonly status: number;
+  /** A short text without secrets: what happened, where. */
+  readonly detail: string;
+  readonly tried: readonly UpstreamNode[];
+  readonly context?: unknown;
+}
+
+/** One finished exchange, for metrics and access logs. */
+export interface Completed {
+  readonly method: string;
+  readonly target: string;
+  /** Status sent to the client; 0 when it left first. */
+  readonly status: number;
+  readonly elapsedMs: number;
+  readonly attempts: number;
+  readonly node?: UpstreamNode | undefined;
+  readonly remoteAddress: string;
+  readonly context?: unknown;
+}
+
+export interface ProxyOptions {
+  /** Where does this head go? May answer later; a throw is answered with 500 and reported. */
+  route(head: RequestHead): Forward | Reply | Promise<Forward | Reply>;
+  /** Shapes the answer to a failure. Default: a JSON body `{ "error_msg", "code" }`. */
+  describeFailure?: ((failure: ProxyFailure) => Reply) | undefined;
+  /** Called once per finished exchange; must not throw and must be cheap. */
+  onCompleted?: ((completed: Completed) => void) | undefined;
+  /** Bytes of the request head. Default 32 768. */
+  readonly maxHeadBytes?: number | undefined;
+  /** Fields of the request head. Default 128. */
+  readonly maxHeaders?: number | undefined;
+  /** From connect, or the previous response, to a complete request head, in ms. Default 60 000. */
+  readonly headTimeoutMs?: number | undefined;
+  /** How long an idle client connection is kept, in ms. Default 75 000. */
+  readonly idleTimeoutMs?: number | undefined;
+  /** Idle connections kept per node. Default 320. */
+  readonly maxIdlePerNode?: number | undefined;
+  /** How long an idle node connection is kept, in ms. Default 60 000. */
+  readonly nodeIdleTimeoutMs?: number | undefined;
+}
+
+/** Address a listener is bound to. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Proxy {
+  /** Opens one more listener; resolves with the bound address (port 0 picks a free one). */
+  listen(address: ListenAddress): Promise<ListenAddress>;
+  /** Requests being served now. */
+  readonly inFlight: number;
+  /**
+   * Stops accepting, lets running requests finish for up to `drainMs`, then cuts the rest. Idle
+   * connections close at once; running ones are told `Connection: close`.
+   *
+   * @default drainMs 5_000
+   */
+  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
+}
