@@ -11,7 +11,13 @@ import { DiscoveryError } from "./error.ts";
 export type NodeStatus = "up" | "starting" | "draining" | "down" | "unknown";
 
 /** Every status, for validation and tables. */
-export const nodeStatuses: readonly NodeStatus[] = ["up", "starting", "draining", "down", "unknown"];
+export const nodeStatuses: readonly NodeStatus[] = [
+  "up",
+  "starting",
+  "draining",
+  "down",
+  "unknown",
+];
 
 /**
  * One reachable instance of a service: frozen plain data, safe to keep and to share.
@@ -177,9 +183,9 @@ function copyMetadata(input: unknown): Readonly<Record<string, string>> {
 }
 
 // C0 controls and DEL could forge log lines, header fields and paths wherever a name is shown.
-// eslint-disable-next-line no-control-regex
 const control = /[\u0000-\u001f\u007f]/;
-const dnsName = /^(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}))*\.?$/;
+const dnsName =
+  /^(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}))*\.?$/;
 
 function text(field: string, value: unknown, maxLength: number): string {
   if (typeof value !== "string" || value.length === 0 || value.length > maxLength) {
@@ -193,7 +199,11 @@ function hostField(value: unknown, field = "host"): string {
   const host = text(field, value, 254);
   if (isIP(host) !== 0) return host;
   if (/^[0-9.]+$/.test(host) || !dnsName.test(host)) {
-    refuse(field, value, "must be an IPv4 address, an IPv6 address without brackets, or a DNS name");
+    refuse(
+      field,
+      value,
+      "must be an IPv4 address, an IPv6 address without brackets, or a DNS name",
+    );
   }
   return host;
 }
@@ -208,7 +218,9 @@ function refuse(field: string, value: unknown, bound: string): never {
 }
 
 function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  if (typeof value === "string")
+    return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
+  if (typeof value === "object" && value !== null)
+    return Array.isArray(value) ? "an array" : "an object";
   return String(value);
 }

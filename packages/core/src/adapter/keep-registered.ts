@@ -1,0 +1,411 @@
+import { publishRegistration } from "../channel.ts";
+import { asDiscoveryError, DiscoveryError } from "../error.ts";
+import { defineNode, type NodePatch, type ServiceNode } from "../node.ts";
+import type { Registration, RegistrationState, WithSignal } from "../registry.ts";
+import { type Backoff, createBackoff } from "./backoff.ts";
+import { type Clock, systemClock } from "./clock.ts";
+import { withDeadline } from "./deadline.ts";
+import { createLiveValue, holdProcess } from "./live-value.ts";
+
+/**
+ * The wire calls of one registration. Each is one attempt, is given a signal that carries the
+ * deadline, and throws {@link DiscoveryError}. They never run at the same time.
+ */
+export interface RecordCalls {
+  /**
+   * Makes the backend hold `node` under our ownership, whether or not a record is there.
+   * Idempotent: it may be repeated after a time-out with an unknown outcome.
+   */
+  put(node: ServiceNode, signal: AbortSignal): Promise<void>;
+  /**
+   * Extends the lease and makes sure the record is still ours: `gone` when it must be put again.
+   *
+   * @throws {@link DiscoveryError} `CONFLICT` when another live owner holds the id.
+   */
+  renew(node: ServiceNode, signal: AbortSignal): Promise<"held" | "gone">;
+  /** Removes the record if it is ours; a record that is not there is a success. */
+  remove(node: ServiceNode, signal: AbortSignal): Promise<void>;
+  /** Brings a held record from `previous` to `node`. Default: `put`. */
+  change?(node: ServiceNode, previous: ServiceNode, signal: AbortSignal): Promise<void>;
+}
+
+/** What {@link keepRegistered} keeps, and at what pace. */
+export interface KeepRegisteredOptions extends RecordCalls, WithSignal {
+  /** Registry name for errors and events. */
+  readonly registry: string;
+  readonly node: ServiceNode;
+  /** How long the backend keeps the record without a heartbeat, in ms. Heartbeats come at a third. */
+  readonly ttlMs: number;
+  /** Deadline of each call, in ms. Default: a third of the TTL, at most 5 000. */
+  readonly callTimeoutMs?: number | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: (() => number) | undefined;
+  /** Called once when the registration is closed, before its last call to the backend. */
+  readonly onClosed?: (() => void) | undefined;
+}
+
+/** How long a write under way may take to settle before its removal follows, in ms. */
+const settleMs = 500;
+
+/**
+ * Enters a node and keeps it entered: heartbeats at a third of the TTL, enters it again whenever the
+ * backend lost it, for ever, with jittered and capped backoff, until it is deregistered.
+ *
+ * Resolves when the backend has accepted the first entry; retries while the cause is retryable.
+ *
+ * @throws {@link DiscoveryError} the cause when it is not retryable; the signal's reason when aborted,
+ *   after the record that may have been written is removed.
+ */
+export async function keepRegistered(options: KeepRegisteredOptions): Promise<Registration> {
+  options.signal?.throwIfAborted();
+  const keeper = new Keeper(options);
+  await keeper.entered(options.signal);
+  return keeper;
+}
+
+class Keeper implements Registration {
+  readonly #options: KeepRegisteredOptions;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #callTimeoutMs: number;
+  readonly #backoff: Backoff;
+  readonly #states = createLiveValue<RegistrationState>(
+    Object.freeze({ phase: "lost", generation: 0 }),
+  );
+  /** Aborted when the registration closes: ends waits and renewals at once. */
+  readonly #closing = new AbortController();
+  /** Aborts a write under way; fires `settleMs` after closing began. */
+  readonly #cut = new AbortController();
+  readonly #loop: Promise<void>;
+  #desired: ServiceNode;
+  /** What the backend was last known to hold; undefined when it must be put. */
+  #held: ServiceNode | undefined;
+  /** Whether any write was ever attempted, so that closing has something to remove. */
+  #written = false;
+  #conflict: DiscoveryError | undefined;
+  #confirmedAtMs = 0;
+  #wake: (() => void) | undefined;
+  #waiters = new Set<Waiter>();
+  #closed: Promise<void> | undefined;
+  #entered = Promise.withResolvers<void>();
+
+  constructor(options: KeepRegisteredOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#random = options.random ?? Math.random;
+    this.#callTimeoutMs = options.callTimeoutMs ?? Math.min(options.ttlMs / 3, 5_000);
+    this.#backoff = createBackoff({
+      capMs: options.ttlMs / 3,
+      healthyMs: 0,
+      random: this.#random,
+    });
+    this.#desired = options.node;
+    this.#entered.promise.catch(() => undefined);
+    this.#loop = this.#run();
+  }
+
+  get node(): ServiceNode {
+    return this.#desired;
+  }
+
+  get state(): RegistrationState {
+    return this.#states.current;
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<RegistrationState> {
+    return this.#states.iterate();
+  }
+
+  async entered(signal: AbortSignal | undefined): Promise<void> {
+    try {
+      await orAborted(this.#entered.promise, signal);
+    } catch (error) {
+      await this.#close(0).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async update(patch: NodePatch, options: WithSignal = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (this.#closed !== undefined) throw this.#error("CLOSED", "update", "already deregistered");
+    if (this.#conflict !== undefined) throw this.#conflict;
+    const { weight, status, metadata } = patch;
+    this.#desired = defineNode({
+      ...this.#desired,
+      ...(weight === undefined ? {} : { weight }),
+      ...(status === undefined ? {} : { status }),
+      ...(metadata === undefined ? {} : { metadata }),
+    });
+    const waiter: Waiter = { node: this.#desired, ...Promise.withResolvers<void>() };
+    waiter.promise.catch(() => undefined);
+    this.#waiters.add(waiter);
+    this.#wake?.();
+    try {
+      await orAborted(waiter.promise, options.signal);
+    } finally {
+      this.#waiters.delete(waiter);
+    }
+  }
+
+  async deregister(
+    options: WithSignal & { readonly drainMs?: number | undefined } = {},
+  ): Promise<void> {
+    options.signal?.throwIfAborted();
+    await orAborted(this.#close(options.drainMs ?? 0, options.signal), options.signal);
+  }
+
+  /** Like {@link deregister}, but an unreachable backend does not fail it: the lease runs out there. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#close(0).catch((error: unknown) => {
+      if (!(error instanceof DiscoveryError)) throw error;
+    });
+  }
+
+  #close(drainMs: number, signal?: AbortSignal): Promise<void> {
+    this.#closed ??= this.#drainAndRemove(drainMs, signal);
+    return this.#closed;
+  }
+
+  async #drainAndRemove(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
+    if (drainMs > 0 && this.#held !== undefined) await this.#drain(drainMs, signal);
+    this.#closing.abort(this.#error("CLOSED", "register", "deregistered"));
+    const cancelCut = this.#clock.after(settleMs, () =>
+      this.#cut.abort(this.#closing.signal.reason),
+    );
+    await this.#loop;
+    cancelCut();
+    this.#options.onClosed?.();
+    for (const waiter of this.#waiters) {
+      waiter.reject(this.#error("CLOSED", "update", "deregistered first"));
+    }
+    try {
+      if (this.#written && this.#conflict === undefined) await this.#remove();
+    } finally {
+      this.#set("closed");
+      this.#states.end();
+    }
+  }
+
+  async #drain(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
+    this.#desired = defineNode({ ...this.#desired, status: "draining" });
+    const waiter: Waiter = { node: this.#desired, ...Promise.withResolvers<void>() };
+    this.#waiters.add(waiter);
+    this.#wake?.();
+    // The wait starts when consumers can see it; a backend that is down must not hold us for ever.
+    const shown = await withDeadline(
+      { ...this.#where("drain"), timeoutMs: this.#callTimeoutMs, signal, clock: this.#clock },
+      () => waiter.promise,
+    ).then(
+      () => true,
+      () => false,
+    );
+    this.#waiters.delete(waiter);
+    if (!shown) return;
+    const over = Promise.withResolvers<void>();
+    const release = holdProcess();
+    const cancel = this.#clock.after(drainMs, over.resolve);
+    await orAborted(over.promise, signal).catch(() => undefined);
+    cancel();
+    release();
+  }
+
+  async #remove(): Promise<void> {
+    const release = holdProcess();
+    const node = this.#held ?? this.#desired;
+    try {
+      await withDeadline(
+        { ...this.#where("deregister"), timeoutMs: this.#callTimeoutMs, clock: this.#clock },
+        (signal) => this.#options.remove(node, signal),
+      );
+    } catch (thrown) {
+      const error = asDiscoveryError(thrown, this.#where("deregister"));
+      this.#publish("remove_failed", error);
+      throw error;
+    } finally {
+      release();
+    }
+  }
+
+  async #run(): Promise<void> {
+    const { ttlMs } = this.#options;
+    while (!this.#closing.signal.aborted) {
+      let waitMs: number;
+      try {
+        waitMs =
+          (await this.#step()) === "held"
+            ? (ttlMs / 3) * (1 - 0.1 * this.#random())
+            : this.#rejoinMs();
+      } catch (thrown) {
+        if (this.#closing.signal.aborted) break;
+        waitMs = this.#failed(asDiscoveryError(thrown, this.#where("register")));
+      }
+
+      await this.#pause(waitMs);
+    }
+  }
+
+  /** One call to the backend: whichever brings it closer to what is desired. */
+  async #step(): Promise<"held" | "gone"> {
+    const node = this.#desired;
+    const held = this.#held;
+    if (held === undefined) {
+      this.#written = true;
+      await this.#write((signal) => this.#options.put(node, signal));
+      this.#confirm(node, true);
+      return "held";
+    }
+    if (held !== node) {
+      const { change } = this.#options;
+      await this.#write((signal) =>
+        change === undefined
+          ? this.#options.put(node, signal)
+          : change.call(this.#options, node, held, signal),
+      );
+      this.#confirm(node, false);
+      return "held";
+    }
+    const verdict = await withDeadline(
+      {
+        ...this.#where("renew"),
+        timeoutMs: this.#callTimeoutMs,
+        signal: this.#closing.signal,
+        clock: this.#clock,
+      },
+      (signal) => this.#options.renew(node, signal),
+    );
+    if (verdict === "held") {
+      this.#confirm(node, false);
+      return "held";
+    }
+    this.#held = undefined;
+    this.#lose(this.#error("UNAVAILABLE", "renew", "the registry no longer has the record"));
+    return "gone";
+  }
+
+  /** A write is allowed to settle after closing began: cut short, it could land after the removal. */
+  async #write(call: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    await withDeadline(
+      {
+        ...this.#where("register"),
+        timeoutMs: this.#callTimeoutMs,
+        signal: this.#cut.signal,
+        clock: this.#clock,
+      },
+      call,
+    );
+  }
+
+  #confirm(node: ServiceNode, entered: boolean): void {
+    this.#held = node;
+    this.#confirmedAtMs = this.#clock.monotonicMs();
+    this.#backoff.failed(Infinity);
+    if (entered) this.#set("registered", this.state.generation + 1);
+    else if (this.state.phase !== "registered") this.#set("registered");
+    this.#entered.resolve();
+    for (const waiter of this.#waiters) {
+      // A later patch contains the earlier ones, so whoever waits for an older node has it too.
+      if (node === this.#desired || waiter.node === node) waiter.resolve();
+    }
+  }
+
+  #failed(error: DiscoveryError): number {
+    if (error.code === "CONFLICT") {
+      this.#conflict = error;
+      this.#held = undefined;
+      this.#lose(error);
+      for (const waiter of this.#waiters) waiter.reject(error);
+      this.#entered.reject(error);
+      return Infinity;
+    }
+    if (this.state.generation === 0 && !error.retryable) {
+      this.#entered.reject(error);
+      return Infinity;
+    }
+    this.#publish("renew_failed", error);
+    const silentMs = this.#clock.monotonicMs() - this.#confirmedAtMs;
+    // Past its TTL the record may be gone. A renewal decides, once one gets through.
+    if (this.state.phase === "registered" && silentMs >= this.#options.ttlMs) this.#lose(error);
+    const waitMs = this.#backoff.failed();
+    // Wrong rights or input do not mend by asking often.
+    return error.retryable ? waitMs : Math.max(waitMs, this.#options.ttlMs / 3);
+  }
+
+  #lose(error: DiscoveryError): void {
+    if (this.state.phase === "lost" && this.state.cause?.code === error.code) return;
+    this.#set("lost", this.state.generation, error);
+  }
+
+  /** Many registrations lose a restarted registry together: they return spread over a while. */
+  #rejoinMs(): number {
+    return this.#random() * Math.min(1_000, this.#options.ttlMs / 10);
+  }
+
+  #pause(waitMs: number): Promise<void> {
+    const { signal } = this.#closing;
+    return new Promise((resolve) => {
+      const pending =
+        this.#held !== undefined && this.#held !== this.#desired && waitMs > this.#callTimeoutMs;
+      if (signal.aborted || pending) {
+        resolve();
+        return;
+      }
+      const over = (): void => {
+        cancel();
+        this.#wake = undefined;
+        signal.removeEventListener("abort", over);
+        resolve();
+      };
+      const cancel = Number.isFinite(waitMs) ? this.#clock.after(waitMs, over) : () => undefined;
+      this.#wake = this.#conflict === undefined ? over : undefined;
+      signal.addEventListener("abort", over, { once: true });
+    });
+  }
+
+  #set(
+    phase: RegistrationState["phase"],
+    generation: number = this.state.generation,
+    cause?: DiscoveryError,
+  ): void {
+    this.#states.set(Object.freeze({ phase, generation, cause }));
+    this.#publish(phase, cause);
+  }
+
+  #publish(
+    kind: "registered" | "lost" | "renew_failed" | "closed" | "remove_failed",
+    error?: DiscoveryError,
+  ): void {
+    const { service, id } = this.#desired;
+    const { generation } = this.state;
+    publishRegistration({ kind, registry: this.#options.registry, service, id, generation, error });
+  }
+
+  #where(verb: string): { registry: string; operation: string } {
+    return {
+      registry: this.#options.registry,
+      operation: `${verb} ${this.#desired.service}/${this.#desired.id}`,
+    };
+  }
+
+  #error(code: "CLOSED" | "UNAVAILABLE", verb: string, reason: string): DiscoveryError {
+    return new DiscoveryError({ code, ...this.#where(verb), reason });
+  }
+}
+
+interface Waiter extends PromiseWithResolvers<void> {
+  readonly node: ServiceNode;
+}
+
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const release = holdProcess();
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => undefined);
+  const onAbort = (): void => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    signal?.throwIfAborted();
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
+    release();
+  }
+}
