@@ -19,6 +19,8 @@ export interface Backoff {
    *   stands for a moment and breaks again is not health.
    */
   failed(healthyForMs?: number): number;
+  /** Starts over, for callers whose single success is health enough. */
+  reset(): void;
   /** Failures since the last healthy period. */
   readonly failures: number;
 }
@@ -39,6 +41,9 @@ export function createBackoff(options: BackoffOptions = {}): Backoff {
       const bound = Math.min(capMs, baseMs * 2 ** Math.min(failures, 30));
       failures += 1;
       return random() * bound;
+    },
+    reset() {
+      failures = 0;
     },
     get failures() {
       return failures;

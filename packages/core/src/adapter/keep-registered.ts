@@ -3,7 +3,7 @@ import { asDiscoveryError, DiscoveryError } from "../error.ts";
 import { defineNode, type NodePatch, type ServiceNode } from "../node.ts";
 import type { Registration, RegistrationState, WithSignal } from "../registry.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
-import { type Clock, systemClock } from "./clock.ts";
+import { type Clock, sleep, systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import { createLiveValue, holdProcess } from "./live-value.ts";
 
@@ -16,17 +16,19 @@ export interface RecordCalls {
    * Makes the backend hold `node` under our ownership, whether or not a record is there.
    * Idempotent: it may be repeated after a time-out with an unknown outcome.
    */
-  put(node: ServiceNode, signal: AbortSignal): Promise<void>;
+  readonly put: (node: ServiceNode, signal: AbortSignal) => Promise<void>;
   /**
    * Extends the lease and makes sure the record is still ours: `gone` when it must be put again.
    *
    * @throws {@link DiscoveryError} `CONFLICT` when another live owner holds the id.
    */
-  renew(node: ServiceNode, signal: AbortSignal): Promise<"held" | "gone">;
+  readonly renew: (node: ServiceNode, signal: AbortSignal) => Promise<"held" | "gone">;
   /** Removes the record if it is ours; a record that is not there is a success. */
-  remove(node: ServiceNode, signal: AbortSignal): Promise<void>;
+  readonly remove: (node: ServiceNode, signal: AbortSignal) => Promise<void>;
   /** Brings a held record from `previous` to `node`. Default: `put`. */
-  change?(node: ServiceNode, previous: ServiceNode, signal: AbortSignal): Promise<void>;
+  readonly change?:
+    | ((node: ServiceNode, previous: ServiceNode, signal: AbortSignal) => Promise<void>)
+    | undefined;
 }
 
 /** What {@link keepRegistered} keeps, and at what pace. */
@@ -41,7 +43,7 @@ export interface KeepRegisteredOptions extends RecordCalls, WithSignal {
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;
   /** Called once when the registration is closed, before its last call to the backend. */
-  readonly onClosed?: (() => void) | undefined;
+  readonly onClosed?: ((registration: Registration) => void) | undefined;
 }
 
 /** How long a write under way may take to settle before its removal follows, in ms. */
@@ -84,7 +86,10 @@ class Keeper implements Registration {
   #written = false;
   #conflict: DiscoveryError | undefined;
   #confirmedAtMs = 0;
+  /** Ends the pause between two steps; `#dirty` remembers a wake-up that came during a step. */
   #wake: (() => void) | undefined;
+  #dirty = false;
+  #hurry = new AbortController();
   #waiters = new Set<Waiter>();
   #closed: Promise<void> | undefined;
   #entered = Promise.withResolvers<void>();
@@ -96,7 +101,6 @@ class Keeper implements Registration {
     this.#callTimeoutMs = options.callTimeoutMs ?? Math.min(options.ttlMs / 3, 5_000);
     this.#backoff = createBackoff({
       capMs: options.ttlMs / 3,
-      healthyMs: 0,
       random: this.#random,
     });
     this.#desired = options.node;
@@ -138,8 +142,7 @@ class Keeper implements Registration {
     });
     const waiter: Waiter = { node: this.#desired, ...Promise.withResolvers<void>() };
     waiter.promise.catch(() => undefined);
-    this.#waiters.add(waiter);
-    this.#wake?.();
+    this.#want(waiter);
     try {
       await orAborted(waiter.promise, options.signal);
     } finally {
@@ -161,20 +164,29 @@ class Keeper implements Registration {
     });
   }
 
+  #want(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+    this.#dirty = true;
+    this.#wake?.();
+  }
+
+  /** The first call decides; a later one without a drain, or an abort, cuts the draining short. */
   #close(drainMs: number, signal?: AbortSignal): Promise<void> {
-    this.#closed ??= this.#drainAndRemove(drainMs, signal);
+    if (drainMs <= 0) this.#hurry.abort();
+    signal?.addEventListener("abort", () => this.#hurry.abort(), { once: true });
+    this.#closed ??= this.#drainAndRemove(drainMs);
     return this.#closed;
   }
 
-  async #drainAndRemove(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
-    if (drainMs > 0 && this.#held !== undefined) await this.#drain(drainMs, signal);
+  async #drainAndRemove(drainMs: number): Promise<void> {
+    if (drainMs > 0 && this.#held !== undefined) await this.#drain(drainMs);
     this.#closing.abort(this.#error("CLOSED", "register", "deregistered"));
     const cancelCut = this.#clock.after(settleMs, () =>
       this.#cut.abort(this.#closing.signal.reason),
     );
     await this.#loop;
     cancelCut();
-    this.#options.onClosed?.();
+    this.#options.onClosed?.(this);
     for (const waiter of this.#waiters) {
       waiter.reject(this.#error("CLOSED", "update", "deregistered first"));
     }
@@ -186,14 +198,18 @@ class Keeper implements Registration {
     }
   }
 
-  async #drain(drainMs: number, signal: AbortSignal | undefined): Promise<void> {
+  async #drain(drainMs: number): Promise<void> {
     this.#desired = defineNode({ ...this.#desired, status: "draining" });
     const waiter: Waiter = { node: this.#desired, ...Promise.withResolvers<void>() };
-    this.#waiters.add(waiter);
-    this.#wake?.();
+    this.#want(waiter);
     // The wait starts when consumers can see it; a backend that is down must not hold us for ever.
     const shown = await withDeadline(
-      { ...this.#where("drain"), timeoutMs: this.#callTimeoutMs, signal, clock: this.#clock },
+      {
+        ...this.#where("drain"),
+        timeoutMs: this.#callTimeoutMs,
+        signal: this.#hurry.signal,
+        clock: this.#clock,
+      },
       () => waiter.promise,
     ).then(
       () => true,
@@ -201,11 +217,8 @@ class Keeper implements Registration {
     );
     this.#waiters.delete(waiter);
     if (!shown) return;
-    const over = Promise.withResolvers<void>();
     const release = holdProcess();
-    const cancel = this.#clock.after(drainMs, over.resolve);
-    await orAborted(over.promise, signal).catch(() => undefined);
-    cancel();
+    await sleep(drainMs, this.#hurry.signal, this.#clock).catch(() => undefined);
     release();
   }
 
@@ -215,7 +228,7 @@ class Keeper implements Registration {
     try {
       await withDeadline(
         { ...this.#where("deregister"), timeoutMs: this.#callTimeoutMs, clock: this.#clock },
-        (signal) => this.#options.remove(node, signal),
+        (signal) => this.#removeWithRetry(node, signal),
       );
     } catch (thrown) {
       const error = asDiscoveryError(thrown, this.#where("deregister"));
@@ -223,6 +236,20 @@ class Keeper implements Registration {
       throw error;
     } finally {
       release();
+    }
+  }
+
+  /** A removal is worth a second try: the first may meet a connection that went stale while idle. */
+  async #removeWithRetry(node: ServiceNode, signal: AbortSignal): Promise<void> {
+    const backoff = createBackoff({ random: this.#random });
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#options.remove(node, signal);
+      } catch (thrown) {
+        const { retryable } = asDiscoveryError(thrown, this.#where("deregister"));
+        if (!retryable || attempt === 3) throw thrown;
+        await sleep(backoff.failed(), signal, this.#clock);
+      }
     }
   }
 
@@ -246,6 +273,7 @@ class Keeper implements Registration {
 
   /** One call to the backend: whichever brings it closer to what is desired. */
   async #step(): Promise<"held" | "gone"> {
+    this.#dirty = false;
     const node = this.#desired;
     const held = this.#held;
     if (held === undefined) {
@@ -255,12 +283,8 @@ class Keeper implements Registration {
       return "held";
     }
     if (held !== node) {
-      const { change } = this.#options;
-      await this.#write((signal) =>
-        change === undefined
-          ? this.#options.put(node, signal)
-          : change.call(this.#options, node, held, signal),
-      );
+      const change = this.#options.change ?? ((next, _, signal) => this.#options.put(next, signal));
+      await this.#write((signal) => change(node, held, signal));
       this.#confirm(node, false);
       return "held";
     }
@@ -298,7 +322,7 @@ class Keeper implements Registration {
   #confirm(node: ServiceNode, entered: boolean): void {
     this.#held = node;
     this.#confirmedAtMs = this.#clock.monotonicMs();
-    this.#backoff.failed(Infinity);
+    this.#backoff.reset();
     if (entered) this.#set("registered", this.state.generation + 1);
     else if (this.state.phase !== "registered") this.#set("registered");
     this.#entered.resolve();
@@ -343,9 +367,7 @@ class Keeper implements Registration {
   #pause(waitMs: number): Promise<void> {
     const { signal } = this.#closing;
     return new Promise((resolve) => {
-      const pending =
-        this.#held !== undefined && this.#held !== this.#desired && waitMs > this.#callTimeoutMs;
-      if (signal.aborted || pending) {
+      if (signal.aborted || this.#dirty) {
         resolve();
         return;
       }

@@ -21,7 +21,7 @@ export function createLiveValue<T>(initial: T): LiveValue<T> {
   let ended = false;
   const waiting = new Set<() => void>();
   const wakeAll = (): void => {
-    for (const wake of [...waiting]) wake();
+    for (const wake of waiting) wake();
   };
 
   function changed(seen: number, isStopped: () => boolean): Promise<void> {
