@@ -1,6 +1,7 @@
 import { channel } from "node:diagnostics_channel";
 
 import type { DiscoveryError } from "./error.ts";
+import type { ServiceNode } from "./node.ts";
 import type { ServiceQuery } from "./registry.ts";
 
 /** Published on `rollcall:discovery`. */
@@ -18,14 +19,15 @@ export type DiscoveryEvent =
       readonly kind: "nodes_changed";
       readonly registry: string;
       readonly query: ServiceQuery;
-      readonly added: number;
-      readonly updated: number;
-      readonly removed: number;
+      readonly added: readonly ServiceNode[];
+      readonly updated: readonly ServiceNode[];
+      readonly removed: readonly ServiceNode[];
       readonly held: number;
       readonly rejected: number;
     }
   | {
-      readonly kind: "disk_failed";
+      /** `verify_failed`: the read that decides over held nodes; `disk_failed`: last time's set. */
+      readonly kind: "verify_failed" | "disk_failed";
       readonly registry: string;
       readonly query: ServiceQuery;
       readonly error: DiscoveryError;
@@ -45,8 +47,9 @@ const discoveryChannel = channel("rollcall:discovery");
 const registrationChannel = channel("rollcall:registration");
 
 /** Tells whoever listens on `rollcall:discovery`; free when nobody does. */
-export function publishDiscovery(event: DiscoveryEvent): void {
-  if (discoveryChannel.hasSubscribers) discoveryChannel.publish(event);
+export function publishDiscovery(event: DiscoveryEvent | (() => DiscoveryEvent)): void {
+  if (!discoveryChannel.hasSubscribers) return;
+  discoveryChannel.publish(typeof event === "function" ? event() : event);
 }
 
 /** Tells whoever listens on `rollcall:registration`; free when nobody does. */

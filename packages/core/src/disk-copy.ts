@@ -1,0 +1,109 @@
+import { type Clock } from "./adapter/clock.ts";
+import { publishDiscovery } from "./channel.ts";
+import { asDiscoveryError } from "./error.ts";
+import type { DiskStore, StoredSet } from "./disk-store.ts";
+import type { ServiceNode } from "./node.ts";
+import type { ServiceQuery } from "./registry.ts";
+
+/** At most one write per this long: a flapping service must not wear out a disk. */
+const writeEveryMs = 250;
+
+/**
+ * One service's copy on disk: read once at the start, written behind the changes, newest wins.
+ *
+ * Trouble with the disk is published on `rollcall:discovery` and changes nothing else.
+ */
+export class DiskCopy {
+  readonly #store: DiskStore;
+  readonly #query: ServiceQuery;
+  readonly #registry: string;
+  readonly #clock: Clock;
+  readonly #delayMs: number;
+  #stored: Promise<StoredSet | undefined> | undefined;
+  #show: (() => void) | undefined;
+  #cancelShow: (() => void) | undefined;
+  #wanted: readonly ServiceNode[] | undefined;
+  #written: readonly ServiceNode[] | undefined;
+  #writing: Promise<void> | undefined;
+  #cancelWrite: (() => void) | undefined;
+
+  constructor(options: {
+    readonly store: DiskStore;
+    readonly query: ServiceQuery;
+    readonly registry: string;
+    readonly clock: Clock;
+    /** How long the registry has to answer before last time's set is shown, in ms. */
+    readonly delayMs: number;
+  }) {
+    this.#store = options.store;
+    this.#query = options.query;
+    this.#registry = options.registry;
+    this.#clock = options.clock;
+    this.#delayMs = options.delayMs;
+  }
+
+  /** Reads the file and calls `show` after the delay, or as soon as {@link needed} says so. */
+  load(show: (stored: StoredSet) => void): void {
+    this.#stored = this.#store.load(this.#query).catch((error: unknown) => {
+      this.#report(error);
+      return undefined;
+    });
+    this.#show = () => {
+      this.#show = undefined;
+      this.#cancelShow?.();
+      void showStored();
+    };
+    const showStored = async (): Promise<void> => {
+      const stored = await this.#stored;
+      if (stored !== undefined) show(stored);
+    };
+    this.#cancelShow = this.#clock.after(this.#delayMs, () => this.#show?.());
+  }
+
+  /** The registry failed: what is on disk is better than nothing. */
+  needed(): void {
+    this.#show?.();
+  }
+
+  /** Remembers `nodes`; the array's identity tells whether there is anything new. */
+  save(nodes: readonly ServiceNode[]): void {
+    this.#show = undefined;
+    this.#cancelShow?.();
+    if (nodes === (this.#wanted ?? this.#written)) return;
+    this.#wanted = nodes;
+    if (this.#writing !== undefined || this.#cancelWrite !== undefined) return;
+    this.#writing = this.#write();
+  }
+
+  /** Writes what is still to be written. */
+  async close(): Promise<void> {
+    this.#show = undefined;
+    this.#cancelShow?.();
+    this.#cancelWrite?.();
+    await this.#writing;
+    await this.#write();
+  }
+
+  async #write(): Promise<void> {
+    const nodes = this.#wanted;
+    if (nodes === undefined) return;
+    this.#wanted = undefined;
+    try {
+      await this.#store.save(this.#query, nodes, this.#clock.unixMs());
+      this.#written = nodes;
+    } catch (error) {
+      this.#report(error);
+    }
+    this.#writing = undefined;
+    this.#cancelWrite = this.#clock.after(writeEveryMs, () => {
+      this.#cancelWrite = undefined;
+      if (this.#wanted !== undefined) this.#writing = this.#write();
+    });
+  }
+
+  #report(thrown: unknown): void {
+    const where = { registry: this.#registry, operation: `snapshot ${this.#query.service}` };
+    const error = asDiscoveryError(thrown, where);
+    publishDiscovery({ kind: "disk_failed", registry: this.#registry, query: this.#query, error });
+  }
+}

@@ -1,0 +1,160 @@
+import { isRoutable, type ServiceNode } from "./node.ts";
+
+/**
+ * Rule R3: what to serve when a registry suddenly has far fewer nodes than a moment ago.
+ *
+ * A loss to zero, or of more than half, is more often a fault of the registry than of all nodes at
+ * once. The missing nodes are `held`: still served, until the loss is believed. Everything here is
+ * pure; {@link https://en.wikipedia.org/wiki/Finite-state_machine | the machine} has three phases:
+ *
+ * ```
+ *            severe loss                     a read says the same
+ *   open ───────────────────► verifying ─────────────────────────► open
+ *     │                           ▲  └─ registrants are back ─────► open
+ *     │ severe loss after         │ returnMs over
+ *     └ an outage or a wipe ► waiting ──── registrants are back ──► open
+ * ```
+ */
+export interface Protection {
+  readonly phase: "open" | "waiting" | "verifying";
+  /** Routable nodes that are gone from the registry and still served, by id. */
+  readonly held: ReadonlyMap<string, ServiceNode>;
+  /** Highest levels of the last window, oldest first; at most one per slot, so memory is constant. */
+  readonly samples: readonly Sample[];
+  /** Nodes that left by draining, ever: their leaving is no loss. */
+  readonly departed: number;
+  /** While nodes are held: the level before the loss. */
+  readonly before: number | undefined;
+  /** While waiting: when a read decides, on the monotonic clock. */
+  readonly decideAtMs: number | undefined;
+}
+
+/**
+ * How high the registry stood from an instant on. A level is the count of routable nodes plus all that
+ * ever left by draining: a node that drains moves from one to the other, so only a loss lowers it.
+ */
+export interface Sample {
+  readonly atMs: number;
+  readonly level: number;
+}
+
+/** Bounds of the protection. */
+export interface ProtectionPolicy {
+  /** How far back the peak is looked for, in ms. */
+  readonly windowMs: number;
+  /** How long nodes are held after an outage or a wipe before a read decides, in ms. */
+  readonly returnMs: number;
+}
+
+/** A whole set from the registry's watch. */
+export interface SetArrived {
+  readonly atMs: number;
+  /** Every node of the set. */
+  readonly present: readonly ServiceNode[];
+  /** Every node known until now, held ones included. */
+  readonly known: readonly ServiceNode[];
+  /** Whether the watch had failed since the set before. */
+  readonly afterOutage: boolean;
+}
+
+const none: ReadonlyMap<string, ServiceNode> = new Map();
+
+/** Where a service begins: nothing known, nothing held. */
+export const unprotected: Protection = Object.freeze({
+  phase: "open",
+  held: none,
+  samples: Object.freeze([]),
+  departed: 0,
+  before: undefined,
+  decideAtMs: undefined,
+});
+
+/** Folds one whole set in. */
+export function onSet(state: Protection, event: SetArrived, policy: ProtectionPolicy): Protection {
+  const { atMs, present, known, afterOutage } = event;
+  const byId = new Map(present.map((node) => [node.id, node]));
+  const departed = state.departed + departures(known, byId);
+  const count = present.reduce((sum, node) => sum + (isRoutable(node) ? 1 : 0), 0);
+  const samples = withSample(state.samples, { atMs, level: count + departed }, policy.windowMs);
+  const missing = known.filter((node) => isRoutable(node) && !byId.has(node.id));
+
+  const level = Math.max(state.before ?? 0, ...samples.map((sample) => sample.level));
+  const peak = Math.max(0, level - departed);
+  const back = missing.length === 0 || count >= peak;
+  const severe = !back && (count === 0 || (peak - count) * 2 > peak);
+  const waits =
+    policy.returnMs > 0 && !back && (state.phase === "waiting" || (severe && afterOutage));
+  if (!severe && !waits) {
+    return { ...unprotected, samples, departed };
+  }
+  return {
+    phase: waits ? "waiting" : "verifying",
+    held: new Map(missing.map((node) => [node.id, node])),
+    samples,
+    departed,
+    before: level,
+    decideAtMs: waits
+      ? ((afterOutage ? undefined : state.decideAtMs) ?? atMs + policy.returnMs)
+      : undefined,
+  };
+}
+
+/** The time to wait for registrants is over: from here a read decides. */
+export function onDue(state: Protection): Protection {
+  return state.phase === "waiting"
+    ? { ...state, phase: "verifying", decideAtMs: undefined }
+    : state;
+}
+
+/**
+ * A read answered while verifying: nodes it lacks as well are gone; the others stay held until the
+ * watch brings them, or a further read lacks them.
+ *
+ * @param count  Routable nodes of the watch's newest set.
+ */
+export function onVerified(
+  state: Protection,
+  answered: readonly ServiceNode[],
+  count: number,
+  atMs: number,
+): Protection {
+  if (state.phase !== "verifying") return state;
+  const alive = new Set(answered.map((node) => node.id));
+  const held = new Map([...state.held].filter(([id]) => alive.has(id)));
+  if (held.size > 0) return { ...state, held };
+  // The loss is believed, so it is no peak to measure the next one by.
+  const level = count + state.departed;
+  return { ...unprotected, departed: state.departed, samples: [{ atMs, level }] };
+}
+
+/** Nodes that began to drain, less those that came back from it. */
+function departures(known: readonly ServiceNode[], now: ReadonlyMap<string, ServiceNode>): number {
+  let sum = 0;
+  for (const old of known) {
+    const node = now.get(old.id);
+    if (node === undefined || node === old) continue;
+    if (isRoutable(old) && node.status === "draining") sum += 1;
+    if (old.status === "draining" && isRoutable(node)) sum -= 1;
+  }
+  return sum;
+}
+
+const slotsPerWindow = 12;
+
+/** Adds a sample and drops those that were superseded before the window began. */
+function withSample(
+  samples: readonly Sample[],
+  sample: Sample,
+  windowMs: number,
+): readonly Sample[] {
+  const slotMs = windowMs / slotsPerWindow;
+  const last = samples.at(-1);
+  const sameSlot =
+    last !== undefined && Math.floor(last.atMs / slotMs) === Math.floor(sample.atMs / slotMs);
+  const joined = sameSlot
+    ? [...samples.slice(0, -1), { atMs: last.atMs, level: Math.max(last.level, sample.level) }]
+    : [...samples, sample];
+  // The newest sample from before the window was in force when it began.
+  const first = joined.findLastIndex((one) => one.atMs <= sample.atMs - windowMs);
+  return first <= 0 ? joined : joined.slice(first);
+}
