@@ -30,11 +30,14 @@ export interface Protection {
 }
 
 /**
- * How high the registry stood from an instant on. A level is the count of routable nodes plus all that
+ * How high the registry stood in one slot of time. A level is the count of routable nodes plus all that
  * ever left by draining: a node that drains moves from one to the other, so only a loss lowers it.
  */
 export interface Sample {
+  /** The newest instant of the slot at which a set came, on the monotonic clock. */
   readonly atMs: number;
+  readonly highest: number;
+  /** The level the slot ended with, in force until the next sample. */
   readonly level: number;
 }
 
@@ -75,10 +78,10 @@ export function onSet(state: Protection, event: SetArrived, policy: ProtectionPo
   const byId = new Map(present.map((node) => [node.id, node]));
   const departed = state.departed + departures(known, byId);
   const count = present.reduce((sum, node) => sum + (isRoutable(node) ? 1 : 0), 0);
-  const samples = withSample(state.samples, { atMs, level: count + departed }, policy.windowMs);
+  const samples = withSample(state.samples, atMs, count + departed, policy.windowMs);
   const missing = known.filter((node) => isRoutable(node) && !byId.has(node.id));
 
-  const level = Math.max(state.before ?? 0, ...samples.map((sample) => sample.level));
+  const level = Math.max(state.before ?? 0, ...samples.map((sample) => sample.highest));
   const peak = Math.max(0, level - departed);
   const back = missing.length === 0 || count >= peak;
   const severe = !back && (count === 0 || (peak - count) * 2 > peak);
@@ -124,7 +127,7 @@ export function onVerified(
   if (held.size > 0) return { ...state, held };
   // The loss is believed, so it is no peak to measure the next one by.
   const level = count + state.departed;
-  return { ...unprotected, departed: state.departed, samples: [{ atMs, level }] };
+  return { ...unprotected, departed: state.departed, samples: [{ atMs, highest: level, level }] };
 }
 
 /** Nodes that began to drain, less those that came back from it. */
@@ -141,20 +144,27 @@ function departures(known: readonly ServiceNode[], now: ReadonlyMap<string, Serv
 
 const slotsPerWindow = 12;
 
-/** Adds a sample and drops those that were superseded before the window began. */
+/** Adds a level and forgets what the window no longer sees. */
 function withSample(
   samples: readonly Sample[],
-  sample: Sample,
+  atMs: number,
+  level: number,
   windowMs: number,
 ): readonly Sample[] {
   const slotMs = windowMs / slotsPerWindow;
   const last = samples.at(-1);
   const sameSlot =
-    last !== undefined && Math.floor(last.atMs / slotMs) === Math.floor(sample.atMs / slotMs);
+    last !== undefined && Math.floor(last.atMs / slotMs) === Math.floor(atMs / slotMs);
   const joined = sameSlot
-    ? [...samples.slice(0, -1), { atMs: last.atMs, level: Math.max(last.level, sample.level) }]
-    : [...samples, sample];
-  // The newest sample from before the window was in force when it began.
-  const first = joined.findLastIndex((one) => one.atMs <= sample.atMs - windowMs);
-  return first <= 0 ? joined : joined.slice(first);
+    ? [...samples.slice(0, -1), { atMs, highest: Math.max(last.highest, level), level }]
+    : [...samples, { atMs, highest: level, level }];
+  // Of what came before the window, only the level in force when it began is seen.
+  const [inForce, ...inside] = joined.slice(
+    Math.max(
+      0,
+      joined.findLastIndex((one) => one.atMs <= atMs - windowMs),
+    ),
+  );
+  if (inForce === undefined || inForce.atMs > atMs - windowMs) return joined;
+  return [{ ...inForce, highest: inForce.level }, ...inside];
 }
