@@ -1,4 +1,5 @@
 import { holdProcess, type LiveValue } from "./adapter/live-value.ts";
+import { orAborted } from "./adapter/or-aborted.ts";
 import { DiscoveryError } from "./error.ts";
 import type { ServiceNode } from "./node.ts";
 import type { WithSignal } from "./registry.ts";
@@ -47,22 +48,17 @@ export async function firstKnown(
 ): Promise<Snapshot> {
   signal?.throwIfAborted();
   const release = holdProcess();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => undefined);
-  const onAbort = (): void => aborted.reject(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
   const iterator = view[Symbol.asyncIterator]();
   try {
     for (;;) {
       if (disposed.aborted) throw closed(view.snapshot);
-      const next = await Promise.race([iterator.next(), aborted.promise]);
+      const next = await orAborted(iterator.next(), signal);
       if (next.done === true) throw closed(view.snapshot);
       const { state, cause } = next.value;
       if (state !== "pending") return next.value;
       if (cause !== undefined && !cause.retryable) throw cause;
     }
   } finally {
-    signal?.removeEventListener("abort", onAbort);
     await iterator.return?.();
     release();
   }

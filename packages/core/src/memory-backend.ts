@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "./adapter/clock.ts";
+import { orAborted } from "./adapter/or-aborted.ts";
 import { DiscoveryError, type ErrorCode } from "./error.ts";
 import type { ServiceNode } from "./node.ts";
 import { queryKey } from "./query.ts";
@@ -217,12 +218,4 @@ class Store implements MemoryStore {
 
 function scopeKey(scope: Scope | undefined): string {
   return queryKey({ service: "", scope });
-}
-
-function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
-  const { promise: result, resolve, reject } = Promise.withResolvers<void>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  void promise.then(resolve);
-  return result.finally(() => signal.removeEventListener("abort", onAbort));
 }

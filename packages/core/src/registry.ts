@@ -139,6 +139,10 @@ export interface Registration extends AsyncIterable<RegistrationState>, AsyncDis
   /**
    * Changes weight, status or metadata. The change is desired at once and survives any
    * re-registration; the promise resolves when the backend has it.
+   *
+   * @throws {@link DiscoveryError} `INVALID` for a patch out of bounds; `CLOSED`; `CONFLICT` once another
+   *   owner has the id; whatever the backend refuses the change with, `node` then being as before; the
+   *   signal's reason, after which the change is still desired.
    */
   update(patch: NodePatch, options?: WithSignal): Promise<void>;
   /**

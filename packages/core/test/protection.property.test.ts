@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { test } from "vitest";
 
 import { isRoutable, type NodeStatus, type ServiceNode } from "../src/node.ts";

@@ -11,7 +11,7 @@ import {
   type ProtectionPolicy,
   unprotected,
 } from "../src/protection.ts";
-import { ids, node, nodes } from "./scripted-registry.ts";
+import { node, nodes } from "./scripted-registry.ts";
 
 const policy: ProtectionPolicy = { windowMs: 60_000, returnMs: 30_000 };
 

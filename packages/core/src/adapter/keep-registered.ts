@@ -6,47 +6,13 @@ import { type Backoff, createBackoff } from "./backoff.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
 import { createLiveValue, holdProcess } from "./live-value.ts";
+import { orAborted } from "./or-aborted.ts";
+import type { KeepRegisteredOptions } from "./record-calls.ts";
 
 /**
- * The wire calls of one registration. Each is one attempt, is given a signal that carries the
- * deadline, and throws {@link DiscoveryError}. They never run at the same time.
+ * How long a call under way may take to settle before the removal follows, in ms. Cut short at once, it
+ * could reach the backend after the removal and undo it: some backends enter what they are asked to renew.
  */
-export interface RecordCalls {
-  /**
-   * Makes the backend hold `node` under our ownership, whether or not a record is there.
-   * Idempotent: it may be repeated after a time-out with an unknown outcome.
-   */
-  readonly put: (node: ServiceNode, signal: AbortSignal) => Promise<void>;
-  /**
-   * Extends the lease and makes sure the record is still ours: `gone` when it must be put again.
-   *
-   * @throws {@link DiscoveryError} `CONFLICT` when another live owner holds the id.
-   */
-  readonly renew: (node: ServiceNode, signal: AbortSignal) => Promise<"held" | "gone">;
-  /** Removes the record if it is ours; a record that is not there is a success. */
-  readonly remove: (node: ServiceNode, signal: AbortSignal) => Promise<void>;
-  /** Brings a held record from `previous` to `node`. Default: `put`. */
-  readonly change?:
-    | ((node: ServiceNode, previous: ServiceNode, signal: AbortSignal) => Promise<void>)
-    | undefined;
-}
-
-/** What {@link keepRegistered} keeps, and at what pace. */
-export interface KeepRegisteredOptions extends RecordCalls, WithSignal {
-  /** Registry name for errors and events. */
-  readonly registry: string;
-  readonly node: ServiceNode;
-  /** How long the backend keeps the record without a heartbeat, in ms. Heartbeats come at a third. */
-  readonly ttlMs: number;
-  /** Deadline of each call, in ms. Default: a third of the TTL, at most 5 000. */
-  readonly callTimeoutMs?: number | undefined;
-  readonly clock?: Clock | undefined;
-  readonly random?: (() => number) | undefined;
-  /** Called once when the registration is closed, before its last call to the backend. */
-  readonly onClosed?: ((registration: Registration) => void) | undefined;
-}
-
-/** How long a write under way may take to settle before its removal follows, in ms. */
 const settleMs = 500;
 
 /**
@@ -74,9 +40,9 @@ class Keeper implements Registration {
   readonly #states = createLiveValue<RegistrationState>(
     Object.freeze({ phase: "lost", generation: 0 }),
   );
-  /** Aborted when the registration closes: ends waits and renewals at once. */
+  /** Aborted when the registration closes: ends waits at once. */
   readonly #closing = new AbortController();
-  /** Aborts a write under way; fires `settleMs` after closing began. */
+  /** Aborts a call under way; fires `settleMs` after closing began. */
   readonly #cut = new AbortController();
   readonly #loop: Promise<void>;
   #desired: ServiceNode;
@@ -86,6 +52,7 @@ class Keeper implements Registration {
   #written = false;
   #conflict: DiscoveryError | undefined;
   #confirmedAtMs = 0;
+  #renewAtMs = 0;
   /** Ends the pause between two steps; `#dirty` remembers a wake-up that came during a step. */
   #wake: (() => void) | undefined;
   #dirty = false;
@@ -122,7 +89,7 @@ class Keeper implements Registration {
 
   async entered(signal: AbortSignal | undefined): Promise<void> {
     try {
-      await orAborted(this.#entered.promise, signal);
+      await held(orAborted(this.#entered.promise, signal));
     } catch (error) {
       await this.#close(0).catch(() => undefined);
       throw error;
@@ -144,7 +111,7 @@ class Keeper implements Registration {
     waiter.promise.catch(() => undefined);
     this.#want(waiter);
     try {
-      await orAborted(waiter.promise, options.signal);
+      await held(orAborted(waiter.promise, options.signal));
     } finally {
       this.#waiters.delete(waiter);
     }
@@ -154,7 +121,7 @@ class Keeper implements Registration {
     options: WithSignal & { readonly drainMs?: number | undefined } = {},
   ): Promise<void> {
     options.signal?.throwIfAborted();
-    await orAborted(this.#close(options.drainMs ?? 0, options.signal), options.signal);
+    await held(orAborted(this.#close(options.drainMs ?? 0, options.signal), options.signal));
   }
 
   /** Like {@link deregister}, but an unreachable backend does not fail it: the lease runs out there. */
@@ -173,8 +140,8 @@ class Keeper implements Registration {
   /** The first call decides; a later one without a drain, or an abort, cuts the draining short. */
   #close(drainMs: number, signal?: AbortSignal): Promise<void> {
     if (drainMs <= 0) this.#hurry.abort();
-    signal?.addEventListener("abort", () => this.#hurry.abort(), { once: true });
-    this.#closed ??= this.#drainAndRemove(drainMs);
+    signal?.addEventListener("abort", () => this.#hurry.abort(), { signal: this.#closing.signal });
+    this.#closed ??= held(this.#drainAndRemove(drainMs));
     return this.#closed;
   }
 
@@ -217,13 +184,10 @@ class Keeper implements Registration {
     );
     this.#waiters.delete(waiter);
     if (!shown) return;
-    const release = holdProcess();
     await sleep(drainMs, this.#hurry.signal, this.#clock).catch(() => undefined);
-    release();
   }
 
   async #remove(): Promise<void> {
-    const release = holdProcess();
     const node = this.#held ?? this.#desired;
     try {
       await withDeadline(
@@ -234,8 +198,6 @@ class Keeper implements Registration {
       const error = asDiscoveryError(thrown, this.#where("deregister"));
       this.#publish("remove_failed", error);
       throw error;
-    } finally {
-      release();
     }
   }
 
@@ -254,75 +216,89 @@ class Keeper implements Registration {
   }
 
   async #run(): Promise<void> {
-    const { ttlMs } = this.#options;
     while (!this.#closing.signal.aborted) {
-      let waitMs: number;
+      let waitMs: number | undefined;
       try {
-        waitMs =
-          (await this.#step()) === "held"
-            ? (ttlMs / 3) * (1 - 0.1 * this.#random())
-            : this.#rejoinMs();
+        waitMs = await this.#step();
       } catch (thrown) {
-        if (this.#closing.signal.aborted) break;
+        if (this.#closing.signal.aborted) return;
         waitMs = this.#failed(asDiscoveryError(thrown, this.#where("register")));
+        if (waitMs === undefined) return;
       }
 
       await this.#pause(waitMs);
     }
   }
 
-  /** One call to the backend: whichever brings it closer to what is desired. */
-  async #step(): Promise<"held" | "gone"> {
+  /** One call to the backend, whichever is due; returns the time until the next one, in ms. */
+  async #step(): Promise<number> {
     this.#dirty = false;
     const node = this.#desired;
     const held = this.#held;
     if (held === undefined) {
       this.#written = true;
-      await this.#write((signal) => this.#options.put(node, signal));
+      await this.#call("register", (signal) => this.#options.put(node, signal));
       this.#confirm(node, true);
-      return "held";
+      return this.#heartbeatInMs();
     }
-    if (held !== node) {
-      const change = this.#options.change ?? ((next, _, signal) => this.#options.put(next, signal));
-      await this.#write((signal) => change(node, held, signal));
-      this.#confirm(node, false);
-      return "held";
-    }
-    const verdict = await withDeadline(
-      {
-        ...this.#where("renew"),
-        timeoutMs: this.#callTimeoutMs,
-        signal: this.#closing.signal,
-        clock: this.#clock,
-      },
-      (signal) => this.#options.renew(node, signal),
-    );
+    // A change that keeps failing must not cost the record its heartbeats.
+    if (held !== node && this.#heartbeatInMs() > 0) return this.#change(node, held);
+    const verdict = await this.#call("renew", (signal) => this.#options.renew(held, signal));
     if (verdict === "held") {
-      this.#confirm(node, false);
-      return "held";
+      this.#confirm(held, false);
+      if (held === this.#desired) return this.#heartbeatInMs();
+      return this.#backoff.failures === 0 ? 0 : this.#retryInMs();
     }
     this.#held = undefined;
     this.#lose(this.#error("UNAVAILABLE", "renew", "the registry no longer has the record"));
-    return "gone";
+    return this.#rejoinMs();
   }
 
-  /** A write is allowed to settle after closing began: cut short, it could land after the removal. */
-  async #write(call: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    await withDeadline(
-      {
-        ...this.#where("register"),
-        timeoutMs: this.#callTimeoutMs,
-        signal: this.#cut.signal,
-        clock: this.#clock,
-      },
-      call,
-    );
+  async #change(node: ServiceNode, held: ServiceNode): Promise<number> {
+    const change = this.#options.change ?? ((next, _, signal) => this.#options.put(next, signal));
+    try {
+      await this.#call("update", (signal) => change(node, held, signal));
+      this.#confirm(node, false);
+    } catch (thrown) {
+      const error = asDiscoveryError(thrown, this.#where("update"));
+      if (error.code === "CONFLICT" || this.#closing.signal.aborted) throw error;
+      this.#publish("renew_failed", error);
+      if (error.retryable) return this.#retryInMs();
+      this.#giveUp(node, held, error);
+    }
+    return this.#heartbeatInMs();
+  }
+
+  /** What the backend will not have is given up, so that what it has stays alive. */
+  #giveUp(node: ServiceNode, held: ServiceNode, error: DiscoveryError): void {
+    const superseded = this.#desired !== node;
+    if (!superseded) this.#desired = held;
+    for (const waiter of this.#waiters) {
+      if (!superseded || waiter.node === node) waiter.reject(error);
+    }
+  }
+
+  #heartbeatInMs(): number {
+    return Math.max(0, this.#renewAtMs - this.#clock.monotonicMs());
+  }
+
+  /** Before the next try of a change: its backoff, unless a heartbeat is due earlier. */
+  #retryInMs(): number {
+    return Math.min(this.#backoff.failed(), this.#heartbeatInMs());
+  }
+
+  #call<T>(verb: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { signal } = this.#cut;
+    const timeoutMs = this.#callTimeoutMs;
+    return withDeadline({ ...this.#where(verb), timeoutMs, signal, clock: this.#clock }, call);
   }
 
   #confirm(node: ServiceNode, entered: boolean): void {
     this.#held = node;
     this.#confirmedAtMs = this.#clock.monotonicMs();
-    this.#backoff.reset();
+    this.#renewAtMs = this.#confirmedAtMs + (this.#options.ttlMs / 3) * (1 - 0.1 * this.#random());
+    // A heartbeat that gets through says nothing about a change that does not.
+    if (node === this.#desired) this.#backoff.reset();
     if (entered) this.#set("registered", this.state.generation + 1);
     else if (this.state.phase !== "registered") this.#set("registered");
     this.#entered.resolve();
@@ -332,18 +308,20 @@ class Keeper implements Registration {
     }
   }
 
-  #failed(error: DiscoveryError): number {
+  /** Returns the wait before the next attempt, in ms; `undefined`: there is none. */
+  #failed(error: DiscoveryError): number | undefined {
     if (error.code === "CONFLICT") {
+      // The id is somebody else's: whatever is still wanted, nothing more is written.
       this.#conflict = error;
       this.#held = undefined;
       this.#lose(error);
       for (const waiter of this.#waiters) waiter.reject(error);
       this.#entered.reject(error);
-      return Infinity;
+      return undefined;
     }
     if (this.state.generation === 0 && !error.retryable) {
       this.#entered.reject(error);
-      return Infinity;
+      return undefined;
     }
     this.#publish("renew_failed", error);
     const silentMs = this.#clock.monotonicMs() - this.#confirmedAtMs;
@@ -377,8 +355,8 @@ class Keeper implements Registration {
         signal.removeEventListener("abort", over);
         resolve();
       };
-      const cancel = Number.isFinite(waitMs) ? this.#clock.after(waitMs, over) : () => undefined;
-      this.#wake = this.#conflict === undefined ? over : undefined;
+      const cancel = this.#clock.after(waitMs, over);
+      this.#wake = over;
       signal.addEventListener("abort", over, { once: true });
     });
   }
@@ -417,17 +395,12 @@ interface Waiter extends PromiseWithResolvers<void> {
   readonly node: ServiceNode;
 }
 
-async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+/** Somebody awaits `promise`, so the process stays alive until it settles. */
+async function held<T>(promise: Promise<T>): Promise<T> {
   const release = holdProcess();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => undefined);
-  const onAbort = (): void => aborted.reject(signal?.reason);
-  signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    signal?.throwIfAborted();
-    return await Promise.race([promise, aborted.promise]);
+    return await promise;
   } finally {
-    signal?.removeEventListener("abort", onAbort);
     release();
   }
 }
