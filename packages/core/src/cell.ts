@@ -49,8 +49,8 @@ export class Cell {
   /** The registry's newest whole set, without held nodes, sorted by id. */
   #present: readonly ServiceNode[] = empty;
   #rejected: readonly RejectedRecord[] = empty;
-  /** Whether the watch failed since the newest set. */
-  #interrupted = false;
+  /** Why the watch failed since the newest set; undefined while it stands. */
+  #interruption: DiscoveryError | undefined;
   #cancelDue: (() => void) | undefined;
   #verifying: AbortController | undefined;
 
@@ -131,7 +131,8 @@ export class Cell {
     const before = this.live.current;
     const folded = foldSet(before.all, set, this.#where("decode"));
     const { all: present, rejected } = folded;
-    const slowStart = before.origin === "disk" && !this.#interrupted;
+    const afterOutage = this.#interruption !== undefined;
+    const slowStart = before.origin === "disk" && !afterOutage;
     if (policy !== undefined && before.origin !== "none") {
       // A disk copy that was only shown because the first answer took long is no recent past.
       this.#protection = onSet(
@@ -140,7 +141,7 @@ export class Cell {
           atMs: clock.monotonicMs(),
           present,
           known: slowStart ? empty : before.all,
-          afterOutage: this.#interrupted,
+          afterOutage,
         },
         policy,
       );
@@ -148,7 +149,7 @@ export class Cell {
       const first = { atMs: clock.monotonicMs(), present, known: empty, afterOutage: false };
       this.#protection = onSet(unprotected, first, policy);
     }
-    this.#interrupted = false;
+    this.#interruption = undefined;
     this.#present = present;
     this.#rejected = rejected;
     this.#publish("fresh", "registry");
@@ -171,7 +172,7 @@ export class Cell {
     if (phase !== "verifying") {
       this.#verifying?.abort(new Error("nothing is left to verify"));
       this.#verifying = undefined;
-    } else if (this.#verifying === undefined && !this.#interrupted) {
+    } else if (this.#verifying === undefined && this.#interruption === undefined) {
       this.#verifying = new AbortController();
       void this.#verify(this.#verifying.signal);
     }
@@ -207,25 +208,31 @@ export class Cell {
   }
 
   #interrupt(cause: DiscoveryError): void {
-    this.#interrupted = true;
+    this.#interruption = cause;
     this.#verifying?.abort(cause);
     this.#verifying = undefined;
+    const shown = this.#disk?.needed();
+    if (shown === undefined) this.#publishInterruption();
+    // Whoever awaits `ready` must not hear of a refusal that last time's set is about to make bearable.
+    else void shown.then(() => this.#publishInterruption());
+  }
+
+  #publishInterruption(): void {
+    if (this.#interruption === undefined) return;
     const { state, origin } = this.live.current;
-    this.#publish(state === "pending" ? "pending" : "stale", origin, cause);
-    this.#disk?.needed();
+    this.#publish(state === "pending" ? "pending" : "stale", origin, this.#interruption);
   }
 
   /** Last time's set, shown as stale while the registry has not answered. */
   #remember(nodes: readonly ServiceNode[], savedAt: number): void {
-    const { state, cause } = this.live.current;
-    if (state !== "pending" || this.#stopping.signal.aborted) return;
+    if (this.live.current.state !== "pending" || this.#stopping.signal.aborted) return;
     const now = this.#options.clock.monotonicMs();
     this.#present = foldSet(empty, { nodes }, this.#where("decode")).all;
     if (this.#options.protection !== undefined) {
       const first = { atMs: now, present: this.#present, known: empty, afterOutage: false };
       this.#protection = onSet(unprotected, first, this.#options.protection);
     }
-    this.#publish("stale", "disk", cause, savedAt);
+    this.#publish("stale", "disk", this.#interruption, savedAt);
   }
 
   /** Makes the next snapshot, unless it would say what the last one says. */
@@ -252,6 +259,7 @@ export class Cell {
       all === before.all &&
       held === before.held &&
       rejected === before.rejected &&
+      cause?.code === before.cause?.code &&
       cause?.message === before.cause?.message
     ) {
       return;
@@ -264,7 +272,7 @@ export class Cell {
         origin,
         sequence: before.sequence + 1,
         changedAt:
-          all === before.all && origin === before.origin ? before.changedAt : (knownAt ?? now),
+          all === before.all && before.origin !== "none" ? before.changedAt : (knownAt ?? now),
         state,
         staleSince,
         cause,
@@ -316,6 +324,8 @@ async function forEach<T>(
     for (;;) {
       signal.throwIfAborted();
       const next = await Promise.race([iterator.next(), aborted.promise]);
+      // A value that had arrived when the abort came must not start anything any more.
+      signal.throwIfAborted();
       if (next.done === true) {
         finished = true;
         return;
@@ -325,7 +335,15 @@ async function forEach<T>(
   } finally {
     signal.removeEventListener("abort", onAbort);
     // Not awaited: an iterator that hangs must not hold up the one who stops.
-    if (!finished) iterator.return?.()?.catch(() => undefined);
+    if (!finished) void close(iterator);
+  }
+}
+
+async function close(iterator: AsyncIterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch {
+    // The watch is over; what its end has to say does not matter any more.
   }
 }
 

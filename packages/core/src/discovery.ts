@@ -114,34 +114,45 @@ export function createDiscovery(registry: Registry, options: DiscoveryOptions = 
 }
 
 function resolve(registry: Registry, options: DiscoveryOptions): CellOptions {
-  const { protection } = options;
-  const check = (field: string, value: number | undefined, fallback: number): number => {
+  const { protection, snapshotDir } = options;
+  const refuse = (reason: string): never => {
+    const operation = "create discovery";
+    throw new DiscoveryError({ code: "INVALID", registry: registry.name, operation, reason });
+  };
+  const check = (
+    field: string,
+    value: number | undefined,
+    fallback: number,
+    leastMs = 0,
+  ): number => {
     const chosen = value ?? fallback;
-    if (typeof chosen !== "number" || !(chosen >= 0)) {
-      throw new DiscoveryError({
-        code: "INVALID",
-        registry: registry.name,
-        operation: "create discovery",
-        reason: `${field} must be a number of ms >= 0, got ${String(chosen)}`,
-      });
+    if (typeof chosen !== "number" || !(chosen >= leastMs)) {
+      refuse(`${field} must be a number of ms >= ${leastMs}, got ${String(chosen)}`);
     }
     return chosen;
   };
+  if (protection !== undefined && protection !== "off" && typeof protection !== "object") {
+    refuse(`protection must be "off" or an object, got ${String(protection)}`);
+  }
+  if (snapshotDir !== undefined && (typeof snapshotDir !== "string" || snapshotDir === "")) {
+    refuse("snapshotDir must be the path of a directory, a string that is not empty");
+  }
   check("snapshotDelayMs", options.snapshotDelayMs, 200);
   return Object.freeze({
     protection:
       protection === "off"
         ? undefined
         : Object.freeze({
-            windowMs: Math.max(1, check("protection.windowMs", protection?.windowMs, 60_000)),
+            windowMs: check("protection.windowMs", protection?.windowMs, 60_000, 1),
             returnMs: check("protection.returnMs", protection?.returnMs, registry.traits.returnMs),
           }),
     backoff: Object.freeze({
-      baseMs: check("backoff.baseMs", options.backoff?.baseMs, 100),
-      capMs: check("backoff.capMs", options.backoff?.capMs, 30_000),
+      // No wait at all would make a registry that is down a hot loop.
+      baseMs: check("backoff.baseMs", options.backoff?.baseMs, 100, 1),
+      capMs: check("backoff.capMs", options.backoff?.capMs, 30_000, 1),
     }),
-    refusedMs: check("refusedMs", options.refusedMs, 30_000),
-    readTimeoutMs: check("readTimeoutMs", options.readTimeoutMs, 10_000),
+    refusedMs: check("refusedMs", options.refusedMs, 30_000, 1),
+    readTimeoutMs: check("readTimeoutMs", options.readTimeoutMs, 10_000, 1),
     clock: options.clock ?? systemClock,
     random: options.random ?? Math.random,
   });

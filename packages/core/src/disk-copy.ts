@@ -8,6 +8,9 @@ import type { ServiceQuery } from "./registry.ts";
 /** At most one write per this long: a flapping service must not wear out a disk. */
 const writeEveryMs = 250;
 
+/** How long a failed write waits for its next try: a full disk is not mended by insisting. */
+const retryAfterMs = 30_000;
+
 /**
  * One service's copy on disk: read once at the start, written behind the changes, newest wins.
  *
@@ -20,10 +23,12 @@ export class DiskCopy {
   readonly #clock: Clock;
   readonly #delayMs: number;
   #stored: Promise<StoredSet | undefined> | undefined;
-  #show: (() => void) | undefined;
+  #show: (() => Promise<void>) | undefined;
   #cancelShow: (() => void) | undefined;
-  #wanted: readonly ServiceNode[] | undefined;
-  #written: readonly ServiceNode[] | undefined;
+  /** The newest set, and whether it still has to be written. */
+  #latest: readonly ServiceNode[] | undefined;
+  #unwritten = false;
+  #closed = false;
   #writing: Promise<void> | undefined;
   #cancelWrite: (() => void) | undefined;
 
@@ -48,56 +53,62 @@ export class DiskCopy {
       this.#report(error);
       return undefined;
     });
-    this.#show = () => {
-      this.#show = undefined;
+    this.#show = async () => {
       this.#cancelShow?.();
-      void showStored();
-    };
-    const showStored = async (): Promise<void> => {
       const stored = await this.#stored;
-      if (stored !== undefined) show(stored);
+      if (stored !== undefined && this.#show !== undefined) show(stored);
+      this.#show = undefined;
     };
-    this.#cancelShow = this.#clock.after(this.#delayMs, () => this.#show?.());
+    this.#cancelShow = this.#clock.after(this.#delayMs, () => void this.#show?.());
   }
 
-  /** The registry failed: what is on disk is better than nothing. */
-  needed(): void {
-    this.#show?.();
+  /**
+   * The registry failed: what is on disk is better than nothing.
+   *
+   * @returns what to wait for when the copy may be shown yet; `undefined` when it was, or never will be.
+   */
+  needed(): Promise<void> | undefined {
+    return this.#show?.();
   }
 
   /** Remembers `nodes`; the array's identity tells whether there is anything new. */
   save(nodes: readonly ServiceNode[]): void {
     this.#show = undefined;
     this.#cancelShow?.();
-    if (nodes === (this.#wanted ?? this.#written)) return;
-    this.#wanted = nodes;
+    if (nodes === this.#latest) return;
+    this.#latest = nodes;
+    this.#unwritten = true;
     if (this.#writing !== undefined || this.#cancelWrite !== undefined) return;
     this.#writing = this.#write();
   }
 
   /** Writes what is still to be written. */
   async close(): Promise<void> {
+    this.#closed = true;
     this.#show = undefined;
     this.#cancelShow?.();
-    this.#cancelWrite?.();
     await this.#writing;
+    this.#cancelWrite?.();
     await this.#write();
   }
 
   async #write(): Promise<void> {
-    const nodes = this.#wanted;
-    if (nodes === undefined) return;
-    this.#wanted = undefined;
+    const nodes = this.#latest;
+    if (nodes === undefined || !this.#unwritten) return;
+    this.#unwritten = false;
+    let pauseMs = writeEveryMs;
     try {
       await this.#store.save(this.#query, nodes, this.#clock.unixMs());
-      this.#written = nodes;
     } catch (error) {
+      this.#unwritten = true;
+      pauseMs = retryAfterMs;
       this.#report(error);
     }
     this.#writing = undefined;
-    this.#cancelWrite = this.#clock.after(writeEveryMs, () => {
+    if (this.#closed) return;
+    this.#cancelWrite = this.#clock.after(pauseMs, () => {
       this.#cancelWrite = undefined;
-      if (this.#wanted !== undefined) this.#writing = this.#write();
+      if (this.#unwritten) this.#writing = this.#write();
     });
   }
 

@@ -21,6 +21,7 @@ interface Header {
   readonly identity: string;
   readonly query: string;
   readonly savedAt: number;
+  /** Of this header without the checksum, a line feed, and the body. */
   readonly sha256: string;
 }
 
@@ -59,8 +60,11 @@ export class DiskStore {
     const file = this.fileOf(query);
     let text: string;
     try {
-      const { size } = await stat(file);
-      if (size > maxFileBytes) throw this.#damaged(query, `larger than ${maxFileBytes} bytes`);
+      const found = await stat(file);
+      // Reading a pipe that somebody put there would wait for ever.
+      if (!found.isFile()) throw this.#damaged(query, "not a file");
+      if (found.size > maxFileBytes)
+        throw this.#damaged(query, `larger than ${maxFileBytes} bytes`);
       text = await readFile(file, "utf8");
     } catch (error) {
       if (isMissing(error)) return undefined;
@@ -74,7 +78,10 @@ export class DiskStore {
     if (header.identity !== this.#registry.identity || header.query !== queryKey(query)) {
       throw this.#damaged(query, "of another registry or query");
     }
-    if (header.sha256 !== sha256(body)) throw this.#damaged(query, "checksum does not match");
+    const { sha256: checksum, ...described } = header;
+    if (checksum !== sha256(`${JSON.stringify(described)}\n${body}`)) {
+      throw this.#damaged(query, "checksum does not match");
+    }
     return { nodes: decode(parse(body)), savedAt: Number(header.savedAt) };
   }
 
@@ -82,13 +89,16 @@ export class DiskStore {
   async save(query: ServiceQuery, nodes: readonly ServiceNode[], savedAt: number): Promise<void> {
     const file = this.fileOf(query);
     const body = JSON.stringify(nodes);
-    const header: Header = {
+    const described: Omit<Header, "sha256"> = {
       format: "rollcall-snapshot",
       schema: 1,
       identity: this.#registry.identity,
       query: queryKey(query),
       savedAt,
-      sha256: sha256(body),
+    };
+    const header: Header = {
+      ...described,
+      sha256: sha256(`${JSON.stringify(described)}\n${body}`),
     };
     const temporary = `${file}.${process.pid}-${randomBytes(4).toString("hex")}.tmp`;
     try {

@@ -1,4 +1,4 @@
-import { DiscoveryError } from "./error.ts";
+import { asDiscoveryError, DiscoveryError } from "./error.ts";
 import { byId, defineNode, isDefinedNode, sameNode, type ServiceNode } from "./node.ts";
 import type { NodeSet, RejectedRecord } from "./registry.ts";
 
@@ -59,7 +59,7 @@ export function foldSet(
         : before;
   return {
     all: Object.freeze(all),
-    rejected: rejected.length === 0 ? noRecords : Object.freeze(rejected),
+    rejected: rejected.length === 0 ? noRecords : Object.freeze(rejected.sort(byKey)),
   };
 }
 
@@ -88,6 +88,13 @@ export function sameElements<T>(a: readonly T[], b: readonly T[]): boolean {
   return a === b || (a.length === b.length && a.every((element, index) => element === b[index]));
 }
 
+/** Backends list records in any order; equal sets must look equal. */
+function byKey(a: RejectedRecord, b: RejectedRecord): number {
+  if (a.key !== b.key) return a.key < b.key ? -1 : 1;
+  const [ours, theirs] = [a.error.message, b.error.message];
+  return ours < theirs ? -1 : ours > theirs ? 1 : 0;
+}
+
 function define(
   node: ServiceNode,
   where: { readonly registry: string; readonly operation: string },
@@ -97,11 +104,20 @@ function define(
   try {
     return defineNode(node);
   } catch (thrown) {
-    const key = typeof node?.id === "string" ? node.id : "(no id)";
-    const reason = thrown instanceof DiscoveryError ? thrown.reason : "not a node";
-    rejected.push(reject(key, where, reason));
+    const { reason } = asDiscoveryError(thrown, where);
+    rejected.push(reject(idOf(node), where, reason));
     return undefined;
   }
+}
+
+function idOf(node: Partial<ServiceNode> | null): string {
+  try {
+    const id: unknown = node?.id;
+    if (typeof id === "string") return id.slice(0, 512);
+  } catch {
+    // A getter of an object that is no node at all.
+  }
+  return "(no id)";
 }
 
 function reject(

@@ -77,33 +77,38 @@ export function isDefinedNode(node: ServiceNode): boolean {
  * @throws {@link DiscoveryError} `INVALID`, naming the field, the value and the bound it breaks.
  */
 export function defineNode(input: NodeInput): ServiceNode {
-  const service = text("service", input.service, 255);
-  const host = hostField(input.host);
-  const port = input.port;
+  try {
+    return define(input);
+  } catch (thrown) {
+    if (thrown instanceof DiscoveryError) throw thrown;
+    // A getter or a proxy that throws, a null where an object should be.
+    return refuse("node", input, "must be an object of plain data");
+  }
+}
+
+function define(input: NodeInput): ServiceNode {
+  // Each field is read once, so that what was checked is what is kept.
+  const { service, id, host, port, secure = false, hostname, zone, metadata } = input;
+  const { weight = defaultWeight, priority = 0, status = "up" } = input;
+  text("service", service, 255);
+  hostField("host", host);
   if (!Number.isInteger(port) || port < 1 || port > 65_535) {
     refuse("port", port, "must be an integer from 1 to 65535");
   }
-  const weight = input.weight ?? defaultWeight;
   if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
     refuse("weight", weight, "must be a finite number >= 0");
   }
-  const priority = input.priority ?? 0;
   if (!Number.isSafeInteger(priority)) refuse("priority", priority, "must be an integer");
-  const secure = input.secure ?? false;
   if (typeof secure !== "boolean") refuse("secure", secure, "must be true or false");
-  const status = input.status ?? "up";
   if (!nodeStatuses.includes(status)) {
     refuse("status", status, `must be one of ${nodeStatuses.join(", ")}`);
   }
-  const id =
-    input.id === undefined
-      ? `${host.includes(":") ? `[${host}]` : host}:${port}`
-      : text("id", input.id, 512);
-  const hostname = input.hostname === undefined ? undefined : hostField(input.hostname, "hostname");
-  const zone = input.zone === undefined ? undefined : text("zone", input.zone, 255);
+  if (id !== undefined) text("id", id, 512);
+  if (hostname !== undefined) hostField("hostname", hostname);
+  if (zone !== undefined) text("zone", zone, 255);
   const node: ServiceNode = Object.freeze({
     service,
-    id,
+    id: id ?? `${host.includes(":") ? `[${host}]` : host}:${port}`,
     host,
     port,
     secure,
@@ -112,7 +117,7 @@ export function defineNode(input: NodeInput): ServiceNode {
     priority,
     status,
     zone,
-    metadata: copyMetadata(input.metadata),
+    metadata: copyMetadata(metadata),
   });
   defined.add(node);
   return node;
@@ -172,12 +177,12 @@ function copyMetadata(input: unknown): Readonly<Record<string, string>> {
   const copy = Object.create(null) as Record<string, string>;
   let bytes = 0;
   for (const [key, value] of entries as [string, unknown][]) {
-    if (typeof value !== "string") refuse(`metadata.${key}`, value, "must be a string");
+    if (typeof value !== "string") refuse(`metadata[${show(key)}]`, value, "must be a string");
     bytes += Buffer.byteLength(key) + Buffer.byteLength(value);
     copy[key] = value;
   }
   if (bytes > maxMetadataBytes) {
-    refuse("metadata", `${bytes} bytes`, `must have at most ${maxMetadataBytes} bytes in all`);
+    refuse("metadata", bytes, `must have at most ${maxMetadataBytes} bytes in all`);
   }
   return Object.freeze(copy);
 }
@@ -187,25 +192,22 @@ const control = /[\u0000-\u001f\u007f]/;
 const dnsName =
   /^(?=.{1,253}\.?$)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62}))*\.?$/;
 
-function text(field: string, value: unknown, maxLength: number): string {
+// Resolvers read `127.1`, `0x7f000001` and `2130706433` as addresses; as names they would slip past
+// whoever checks addresses.
+const numeric = /^(?:0x[0-9a-f]*|[0-9]*)(?:\.(?:0x[0-9a-f]*|[0-9]*))*$/i;
+
+function text(field: string, value: unknown, maxLength: number): asserts value is string {
   if (typeof value !== "string" || value.length === 0 || value.length > maxLength) {
     refuse(field, value, `must be a string of 1 to ${maxLength} characters`);
   }
   if (control.test(value)) refuse(field, value, "must not contain control characters");
-  return value;
 }
 
-function hostField(value: unknown, field = "host"): string {
-  const host = text(field, value, 254);
-  if (isIP(host) !== 0) return host;
-  if (/^[0-9.]+$/.test(host) || !dnsName.test(host)) {
-    refuse(
-      field,
-      value,
-      "must be an IPv4 address, an IPv6 address without brackets, or a DNS name",
-    );
-  }
-  return host;
+function hostField(field: string, value: unknown): asserts value is string {
+  text(field, value, 254);
+  if (isIP(value) !== 0 || (dnsName.test(value) && !numeric.test(value))) return;
+  const bound = "must be an IPv4 address, an IPv6 address without brackets, or a DNS name";
+  refuse(field, value, bound);
 }
 
 function refuse(field: string, value: unknown, bound: string): never {
@@ -220,7 +222,7 @@ function refuse(field: string, value: unknown, bound: string): never {
 function show(value: unknown): string {
   if (typeof value === "string")
     return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value);
-  if (typeof value === "object" && value !== null)
-    return Array.isArray(value) ? "an array" : "an object";
-  return String(value);
+  if (typeof value === "function") return "a function";
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value).slice(0, 80);
 }

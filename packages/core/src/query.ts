@@ -1,20 +1,24 @@
 import { DiscoveryError } from "./error.ts";
-import type { Registry, Scope, ServiceQuery } from "./registry.ts";
+import type { RegistryTraits, Scope, ServiceQuery } from "./registry.ts";
 
 // C0 controls and DEL would forge log lines and paths wherever a name is shown.
 const control = /[\u0000-\u001f\u007f]/;
+
+/** What decides which scopes a query may have: a registry, or whatever stands for one. */
+export interface ScopeOwner {
+  readonly name: string;
+  readonly traits: Pick<RegistryTraits, "scope">;
+}
 
 /**
  * Checks a query against what a registry understands and returns a frozen copy.
  *
  * @throws {@link DiscoveryError} `INVALID`, naming the field, the value and what is allowed.
  */
-export function checkQuery(
-  query: string | ServiceQuery,
-  registry: Pick<Registry, "name" | "traits">,
-): ServiceQuery {
+export function checkQuery(query: string | ServiceQuery, registry: ScopeOwner): ServiceQuery {
   const given = typeof query === "string" ? { service: query } : query;
-  const { service } = given;
+  // Plain JavaScript callers may hand in anything.
+  const service: unknown = given?.service;
   if (typeof service !== "string" || service.length === 0 || service.length > 255) {
     throw invalid(registry, "query", "service must be a string of 1 to 255 characters");
   }
@@ -30,10 +34,10 @@ export function checkQuery(
  *
  * @throws {@link DiscoveryError} `INVALID`.
  */
-export function checkScope(
-  scope: Scope | undefined,
-  registry: Pick<Registry, "name" | "traits">,
-): Scope | undefined {
+export function checkScope(scope: Scope | undefined, registry: ScopeOwner): Scope | undefined {
+  if (scope !== undefined && (typeof scope !== "object" || scope === null)) {
+    throw invalid(registry, "query", "scope must be an object of strings");
+  }
   const entries = sortedEntries(scope);
   if (entries.length === 0) return undefined;
   const allowed = registry.traits.scope;
@@ -46,8 +50,14 @@ export function checkScope(
         `scope key ${JSON.stringify(key)} is unknown, known: ${known}`,
       );
     }
-    if (typeof value !== "string" || value.length === 0 || control.test(value)) {
-      throw invalid(registry, "query", `scope.${key} must be a non-empty string`);
+    if (
+      typeof value !== "string" ||
+      value.length === 0 ||
+      value.length > 255 ||
+      control.test(value)
+    ) {
+      const bound = "must be a string of 1 to 255 characters without control characters";
+      throw invalid(registry, "query", `scope.${key} ${bound}`);
     }
   }
   return Object.freeze(Object.fromEntries(entries));
@@ -59,7 +69,7 @@ export function queryKey(query: ServiceQuery): string {
 }
 
 function invalid(
-  registry: Pick<Registry, "name">,
+  registry: Pick<ScopeOwner, "name">,
   operation: string,
   reason: string,
 ): DiscoveryError {

@@ -17,6 +17,8 @@ export interface WatchAttempt {
 export interface ReadCall {
   readonly query: ServiceQuery;
   readonly signal: AbortSignal;
+  /** Whether the test has answered it, or made it fail. */
+  readonly settled: boolean;
   answer(...nodes: readonly ServiceNode[]): void;
   fail(error: unknown): void;
 }
@@ -68,11 +70,21 @@ export function scriptedRegistry(options: ScriptedOptions = {}): ScriptedRegistr
       if (options.deaf !== true) {
         signal.addEventListener("abort", () => reject(signal.reason), { once: true });
       }
+      let settled = false;
       reads.push({
         query,
         signal,
-        answer: (...nodes) => resolve({ nodes }),
-        fail: (error) => reject(error),
+        get settled() {
+          return settled;
+        },
+        answer(...answered) {
+          settled = true;
+          resolve({ nodes: answered });
+        },
+        fail(error) {
+          settled = true;
+          reject(error);
+        },
       });
       return promise;
     },
