@@ -206,9 +206,7 @@ describe("iterating", () => {
 });
 
 describe("disposing", () => {
-  const phases: Readonly<
-    Record<string, (set: ReturnType<typeof setUp>) => Promise<unknown> | unknown>
-  > = {
+  const phases: Readonly<Record<string, (set: ReturnType<typeof setUp>) => unknown>> = {
     "before any answer": () => undefined,
     "between two changes": ({ registry }) => registry.last.push(...nodes(0, 4)),
     "in backoff": async ({ registry }) => {

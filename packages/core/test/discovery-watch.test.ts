@@ -273,7 +273,7 @@ describe("equal sets", () => {
     await using _ = discovery;
     const view = discovery.service({ service: "orders", scope: { group: "g" } });
     const sloppy = { ...node(1), metadata: { a: "b" } };
-    registry.last.pushSet({ nodes: [sloppy, { ...node(2), port: -1 } as ServiceNode] });
+    registry.last.pushSet({ nodes: [sloppy, { ...node(2), port: -1 }] });
     await settle();
     registry.last.push();
     await settle();
