@@ -1,0 +1,2 @@
+export type { Balancer, Outcome, Picked } from "./balancer.ts";
+export { roundRobin } from "./round-robin.ts";
