@@ -63,12 +63,12 @@ export class Agenda implements Schedule {
   }
 
   /**
-   * A skipped node's turn passes, when another node took it. Were it kept, a node that comes back after
+   * The turns of a skipped node pass, when another node took it. Were it kept, a node that comes back after
    * a while would get everything it missed in one burst.
    */
   #rejoin(turnsPass: boolean): void {
     for (const turn of this.#passed) {
-      if (turnsPass) turn.advance();
+      if (turnsPass) turn.passUntil(this.#now);
       this.#float(turn);
     }
     this.#passed.length = 0;

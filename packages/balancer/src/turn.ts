@@ -31,10 +31,15 @@ export class Turn implements Picked {
     this.order = order;
   }
 
-  /** The turn is over, taken or passed. */
-  advance(): void {
-    this.taken += 1;
+  /** The turn is over. */
+  advance(turns = 1): void {
+    this.taken += turns;
     this.dueAt = this.start + (this.taken + 0.5) * this.period;
+  }
+
+  /** Lets every turn up to `now` pass, at least one. */
+  passUntil(now: number): void {
+    this.advance(Math.max(1, Math.ceil((now - this.dueAt) / this.period)));
   }
 
   /** Turns do not depend on how requests end. */
