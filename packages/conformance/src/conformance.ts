@@ -23,7 +23,9 @@ export function conformance(runner: Runner, subject: Subject): void {
       );
       const exception = subject.traits.cannot[rule];
       if (exception !== undefined) {
-        runner.test(`${rule} cannot be kept: ${exception}`, () => expectBroken(rule, tests, subject));
+        runner.test(`${rule} cannot be kept: ${exception}`, () =>
+          expectBroken(rule, tests, subject),
+        );
         continue;
       }
       for (const test of tests) define(runner, test, subject);

@@ -147,7 +147,7 @@ export class TestContext implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.bed.faults.restore();
     try {
-      for (const dispose of this.#disposals.reverse()) {
+      for (const dispose of this.#disposals.toReversed()) {
         await within("a disposal", disposeDeadlineMs, Promise.resolve(dispose()));
       }
     } finally {
