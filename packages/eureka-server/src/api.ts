@@ -17,7 +17,7 @@ import { decodeRegistration } from "./instance-decode.ts";
 import type { Lease } from "./lease.ts";
 import { notFound, Refusal } from "./refusal.ts";
 import { Rendering, RenderingCache, type Format } from "./rendering.ts";
-import { negotiate, sendEmpty, sendRendering } from "./reply.ts";
+import { sendEmpty, sendRendering } from "./reply.ts";
 import { parseStatus, type EurekaStatus } from "./status.ts";
 import type { Store } from "./store.ts";
 import { toXml } from "./xml.ts";
@@ -34,6 +34,8 @@ export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
+  /** What the client takes. */
+  readonly format: Format;
 }
 
 /** The calls of the protocol; each answers its exchange or throws a {@link Refusal}. */
@@ -48,16 +50,14 @@ export class Api {
     this.#options = options;
   }
 
-  async readAll({ request, response }: Exchange): Promise<void> {
-    const format = negotiate(request);
+  async readAll({ request, response, format }: Exchange): Promise<void> {
     const rendering = this.#cache.get("apps", format, this.#store.revision, () =>
       render(format, allApplications(this.#store)),
     );
     await sendRendering(request, response, rendering);
   }
 
-  async readDelta({ request, response }: Exchange): Promise<void> {
-    const format = negotiate(request);
+  async readDelta({ request, response, format }: Exchange): Promise<void> {
     if (!this.#options.delta) throw new Refusal(403, "deltas are off; read all applications");
     const changes = this.#store.changes();
     if (changes === undefined) {
@@ -145,8 +145,10 @@ export class Api {
   }
 }
 
-async function answer({ request, response }: Exchange, document: ReadDocument): Promise<void> {
-  const format = negotiate(request);
+async function answer(
+  { request, response, format }: Exchange,
+  document: ReadDocument,
+): Promise<void> {
   await sendRendering(request, response, new Rendering(format, render(format, document)));
 }
 

@@ -41,18 +41,18 @@ function decodeInstance(json: Json, app: string, nowMs: number): Instance {
   if (named === undefined) throw unreadableBody();
   const center = json["dataCenterInfo"];
   const dataCenter = isAbsent(center) ? undefined : decodeDataCenter(object(center));
-  const instanceId = text(json["instanceId"]) || undefined;
+  const instanceId = text(json["instanceId"]);
   const hostName = text(json["hostName"]) ?? "";
   const ipAddr = text(json["ipAddr"]) ?? "";
-  const id = instanceId ?? (dataCenter?.metadata?.get("instance-id") || hostName);
+  const id = instanceId || dataCenter?.metadata?.get("instance-id") || hostName;
   const lease = isAbsent(json["leaseInfo"]) ? {} : object(json["leaseInfo"]);
   const status = json["status"];
   const sid = text(json["sid"]);
 
-  if (isBlank(id)) throw badRegistration("Missing instanceId");
-  if (isBlank(hostName)) throw badRegistration("Missing hostname");
-  if (isBlank(ipAddr)) throw badRegistration("Missing ip address");
-  if (isBlank(named)) throw badRegistration("Missing appName");
+  if (id === "") throw badRegistration("Missing instanceId");
+  if (hostName === "") throw badRegistration("Missing hostname");
+  if (ipAddr === "") throw badRegistration("Missing ip address");
+  if (named === "") throw badRegistration("Missing appName");
   if (named.toUpperCase() !== app) {
     throw badRegistration(`Mismatched appName, expecting ${app} but was ${named.toUpperCase()}`);
   }
@@ -96,19 +96,22 @@ function decodePort(value: unknown, fallback: InstancePort): InstancePort {
   if (isAbsent(value)) return fallback;
   const port = object(value);
   return {
-    number: integer(port["$"], fallback.number),
-    enabled: flag(port["@enabled"], fallback.enabled),
+    number: port["$"] === null ? 0 : integer(port["$"], fallback.number),
+    enabled: port["@enabled"] === null ? false : flag(port["@enabled"], fallback.enabled),
   };
 }
 
 function decodeDataCenter(json: Json): DataCenterInfo {
-  const className = dataCenterClasses.get(json["@class"]);
-  const name = text(json["name"]) ?? "";
+  const { "@class": marker, name: givenName, metadata, ...unknown } = json;
+  const className = dataCenterClasses.get(marker);
+  const name = text(givenName) ?? "";
+  const isAmazon = className === amazonDataCenter;
   if (className === undefined || (name !== "" && !dataCenterNames.has(name))) {
     throw unreadableBody();
   }
-  const metadata = className === amazonDataCenter ? stringMap(json["metadata"]) : undefined;
-  return { className, name, metadata };
+  // Amazon's kind must have metadata, the other must not.
+  if (isAbsent(metadata) === isAmazon || Object.keys(unknown).length > 0) throw unreadableBody();
+  return { className, name, metadata: isAmazon ? stringMap(metadata) : undefined };
 }
 
 // An Amazon record without its own id is completed with the one it registers under.
@@ -117,13 +120,12 @@ function withInstanceId(info: DataCenterInfo, id: string): DataCenterInfo {
   return { ...info, metadata: new Map([...info.metadata, ["instance-id", id]]) };
 }
 
-// A Map, because `__proto__` is a key like any other. The class markers of Java's JSON are not data.
+// A Map, because `__proto__` is a key like any other. The class marker of Java's JSON is not data.
 function stringMap(value: unknown): ReadonlyMap<string, string> {
   const map = new Map<string, string>();
   if (isAbsent(value)) return map;
   for (const [key, entry] of Object.entries(object(value))) {
-    if (key === "@class" || key === "class") continue;
-    map.set(key, text(entry) ?? "null");
+    if (key !== "@class") map.set(key, text(entry) ?? "null");
   }
   return map;
 }
@@ -161,8 +163,4 @@ function positive(value: number, fallback: number): number {
 
 function isAbsent(value: unknown): value is undefined | null {
   return value === undefined || value === null;
-}
-
-function isBlank(value: string): boolean {
-  return value.trim() === "";
 }

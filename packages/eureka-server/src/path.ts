@@ -2,13 +2,14 @@ import { Refusal } from "./refusal.ts";
 
 /** A request target, taken apart below `/eureka`. */
 export interface Target {
-  /** Decoded; empty ones are dropped, so doubled and trailing slashes do not matter. */
+  /** Decoded, none empty. */
   readonly segments: readonly string[];
   readonly query: URLSearchParams;
 }
 
 /**
- * Reads a request target; `undefined` outside `/eureka`. `/eureka/v2/…` means the same as `/eureka/…`.
+ * Reads a request target; `undefined` outside `/eureka` and for doubled slashes. `/eureka/v2/…` means
+ * the same as `/eureka/…`, and one trailing slash makes no difference.
  *
  * @throws {Refusal} 400 for what the real server's container refuses in a path: an encoded slash,
  *   backslash or NUL, or a broken escape.
@@ -17,8 +18,11 @@ export function parseTarget(url: string): Target | undefined {
   const at = url.indexOf("?");
   const path = at < 0 ? url : url.slice(0, at);
   if (/%(2f|5c|00|(?![\da-f]{2}))/i.test(path)) throw badPath();
-  const [root, ...rest] = path.split("/").filter((segment) => segment !== "");
-  if (root !== "eureka") return undefined;
+  // What follows a semicolon is a parameter of its segment (RFC 3986 §3.3), which nothing here has.
+  const parts = path.split("/").map((part) => part.split(";", 1)[0] ?? "");
+  if (parts.length > 2 && parts.at(-1) === "") parts.pop();
+  const [start, root, ...rest] = parts;
+  if (start !== "" || root !== "eureka" || rest.includes("")) return undefined;
   if (rest[0] === "v2") rest.shift();
   try {
     return {

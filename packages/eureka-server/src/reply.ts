@@ -4,18 +4,41 @@ import { Refusal } from "./refusal.ts";
 import type { Format, Rendering } from "./rendering.ts";
 
 /**
- * Chooses as the real server does: JSON only for an `Accept` that names it, XML for anything else that
- * XML satisfies, also for a missing header.
+ * Chooses the format a client prefers; without a header, and for a wildcard, that is XML.
  *
- * @throws {Refusal} 406 when neither will do.
+ * @throws {Refusal} 406 when neither format is among what it accepts.
  */
-export function negotiate(request: IncomingMessage): Format {
-  const { accept } = request.headers;
-  if (accept === undefined || accept.trim() === "") return "xml";
-  if (accept.includes("json")) return "json";
-  if (/xml|\*\/\*|application\/\*/.test(accept)) return "xml";
+export function negotiate(accept: string | undefined): Format {
+  if (accept === undefined) return "xml";
+  const preferred = accept
+    .split(",")
+    .map(mediaRange)
+    .filter((range) => range.format !== undefined && range.quality > 0)
+    .toSorted((a, b) => b.quality - a.quality || b.precision - a.precision)[0];
+  if (preferred?.format !== undefined) return preferred.format;
   throw new Refusal(406, "only application/json and application/xml can be had");
 }
+
+interface MediaRange {
+  readonly format: Format | undefined;
+  readonly quality: number;
+  readonly precision: number;
+}
+
+// RFC 9110 §12.5.1; a quality that is no number counts as 1.
+function mediaRange(text: string): MediaRange {
+  const [type = "", ...parameters] = text.toLowerCase().split(";");
+  const quality = parameters.map((parameter) => /^\s*q=([\d.]+)\s*$/.exec(parameter)?.[1]);
+  const [format, precision] = formats.get(type.trim()) ?? [undefined, 0];
+  return { format, precision, quality: Number(quality.find(Boolean) ?? 1) };
+}
+
+const formats: ReadonlyMap<string, readonly [Format, number]> = new Map([
+  ["application/json", ["json", 2]],
+  ["application/xml", ["xml", 2]],
+  ["application/*", ["xml", 1]],
+  ["*/*", ["xml", 0]],
+]);
 
 /** Sends a document, compressed when the client takes gzip. */
 export async function sendRendering(

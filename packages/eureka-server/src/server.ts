@@ -13,7 +13,7 @@ import { EurekaServerError } from "./error.ts";
 import { resolveOptions, type EurekaServerOptions, type ResolvedOptions } from "./options.ts";
 import { parseTarget } from "./path.ts";
 import { notFound, Refusal } from "./refusal.ts";
-import { sendRefusal } from "./reply.ts";
+import { negotiate, sendRefusal } from "./reply.ts";
 import { findHandler } from "./route.ts";
 import { Store } from "./store.ts";
 
@@ -103,7 +103,8 @@ function listener(store: Store, options: ResolvedOptions): RequestListener {
       const target = parseTarget(request.url ?? "/");
       if (target === undefined) throw notFound("such path; the registry is at /eureka/");
       const handler = findHandler(api, target.segments, request.method ?? "GET");
-      await handler({ request, response, query: target.query });
+      const format = negotiate(request.headers.accept);
+      await handler({ request, response, query: target.query, format });
     }
     answer().catch((error: unknown) => {
       if (error instanceof Refusal) sendRefusal(request, response, error, options.clock.unixMs());
