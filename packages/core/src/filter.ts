@@ -1,16 +1,18 @@
 import { sameElements } from "./fold.ts";
 import type { ServiceNode } from "./node.ts";
 
-/** Narrows a node list. Equal input arrays give the very same output array. */
+/** Narrows the nodes of one view. The same input array gives the very same output array. */
 export type NodeFilter = (nodes: readonly ServiceNode[]) => readonly ServiceNode[];
 
 /**
  * Makes a filter that runs once per change and not once per request: the answer is kept per input
  * array, and stays the same array while the chosen nodes do, so balancers keep their state.
+ *
+ * It remembers one answer: make one filter per view.
  */
 export function nodeFilter(accepts: (node: ServiceNode) => boolean): NodeFilter {
   let input: readonly ServiceNode[] | undefined;
-  let output: readonly ServiceNode[] = [];
+  let output: readonly ServiceNode[] = Object.freeze([]);
   return (nodes) => {
     if (nodes !== input) {
       const chosen = nodes.filter(accepts);

@@ -51,7 +51,7 @@ const traits: RegistryTraits = Object.freeze({
     "zone",
     "metadata",
   ] as const),
-  cannot: Object.freeze({}),
+  cannot: Object.freeze({ R13: "calls within one process have no connection that could die" }),
 });
 
 /**
@@ -71,6 +71,7 @@ class MemoryRegistry implements Registry {
   readonly #store: MemoryStore;
   readonly #options: MemoryRegistryOptions;
   readonly #registrations = new Set<Registration>();
+  readonly #entering = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
   constructor(options: MemoryRegistryOptions) {
@@ -117,16 +118,21 @@ class MemoryRegistry implements Registry {
         reason: `ttlMs must be a number >= 1, got ${String(ttlMs)}`,
       });
     }
-    return this.#register(node, scope, ttlMs, options.signal);
+    const entering = this.#register(node, scope, ttlMs, options.signal).finally(() =>
+      this.#entering.delete(entering),
+    );
+    this.#entering.add(entering);
+    return entering;
   }
 
-  async services(
+  services(
     options: WithSignal & { readonly scope?: Scope | undefined } = {},
   ): Promise<readonly string[]> {
     const scope = checkScope(options.scope, this);
     const where = { registry: this.name, operation: "list services" };
-    await this.#store.admit("read", where, this.#linked(options.signal));
-    return this.#store.services(scope);
+    return this.#store
+      .admit("read", where, this.#linked(options.signal))
+      .then(() => this.#store.services(scope));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -138,6 +144,8 @@ class MemoryRegistry implements Registry {
         reason: "the registry is disposed",
       }),
     );
+    // What is being entered is either taken back or becomes a registration, to be closed with the others.
+    await Promise.allSettled(this.#entering);
     await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
   }
 
@@ -151,10 +159,13 @@ class MemoryRegistry implements Registry {
     const { service, id } = node;
     const store = this.#store;
     let epoch = 0;
+    // What an operator changed outlives the record that carries it.
+    let override: MemoryRecord["override"];
     const lease = (): number => store.clock.monotonicMs() + ttlMs;
     const write = async (next: ServiceNode, callSignal: AbortSignal): Promise<void> => {
       await store.admit("write", this.#where("register", { service }), callSignal);
-      const override = store.get(service, id, scope)?.override;
+      const found = store.get(service, id, scope);
+      if (found !== undefined) override = found.override;
       store.put(service, id, { node: next, override, owner, epoch, expiresAtMs: lease() }, scope);
     };
     const registration = await keepRegistered({
@@ -172,6 +183,7 @@ class MemoryRegistry implements Registry {
       renew: async (held, callSignal) => {
         await store.admit("write", this.#where("renew", { service }), callSignal);
         const record = store.get(service, id, scope);
+        if (record !== undefined) override = record.override;
         if (record?.owner !== undefined && record.owner !== owner && (record.epoch ?? 0) > epoch) {
           throw new DiscoveryError({
             code: "CONFLICT",

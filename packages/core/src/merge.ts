@@ -1,4 +1,5 @@
 import { createLiveValue } from "./adapter/live-value.ts";
+import type { DiscoveryError } from "./error.ts";
 import { foldSet, sameElements } from "./fold.ts";
 import { firstKnown } from "./live-view.ts";
 import { isRoutable, type ServiceNode } from "./node.ts";
@@ -57,8 +58,8 @@ class MergedView implements ServiceView {
         if (this.snapshot !== live.current) live.set(this.snapshot);
       }
     };
-    void Promise.all(iterators.map(follow)).finally(() => live.end());
-    const merged = live.iterate();
+    void Promise.allSettled(iterators.map(follow)).then(() => live.end());
+    const merged = live.iterate(this.#disposed.signal);
     return {
       next: () => merged.next(),
       return: async () => {
@@ -79,36 +80,64 @@ class MergedView implements ServiceView {
 function combine(parts: readonly Snapshot[], before: Snapshot | undefined): Snapshot {
   const main = parts.find((part) => part.state !== "pending") ?? parts[0];
   if (main === undefined) throw new TypeError("merge needs at least one view");
-  const unsure = parts.find((part) => part.state !== "fresh");
-  const state = parts.every((part) => part.state === "pending")
-    ? "pending"
-    : unsure === undefined
+  const unsure = parts.filter((part) => part.state !== "fresh");
+  const state =
+    unsure.length === 0
       ? "fresh"
-      : "stale";
-  const seen = new Set<string>();
-  const union = parts
-    .flatMap((part) => part.all)
-    .filter((node) => !seen.has(node.id) && seen.add(node.id));
+      : unsure.length === parts.length && main.state === "pending"
+        ? "pending"
+        : "stale";
+  const chosen = new Map<string, ServiceNode>();
+  const heldIds = new Set<string>();
+  for (const part of parts) {
+    const partHeld = new Set(part.held);
+    for (const node of part.all) {
+      if (chosen.has(node.id)) continue;
+      chosen.set(node.id, node);
+      if (partHeld.has(node)) heldIds.add(node.id);
+    }
+  }
   const where = { registry: main.registry, operation: `merge ${main.query.service}` };
-  const { all } = foldSet(before?.all ?? [], { nodes: union }, where);
-  const routable = all.filter(isRoutable);
-  const stale = parts.flatMap((part) => part.staleSince ?? []);
-  return Object.freeze({
+  const { all } = foldSet(before?.all ?? [], { nodes: [...chosen.values()] }, where);
+  const next: Omit<Snapshot, "sequence"> = {
     query: main.query,
     registry: parts.map((part) => part.registry).join("+"),
     origin: main.origin,
-    sequence: (before?.sequence ?? -1) + 1,
     changedAt:
       all === before?.all ? before.changedAt : Math.max(...parts.map((part) => part.changedAt)),
     state,
-    staleSince: state === "stale" && stale.length > 0 ? Math.min(...stale) : undefined,
-    cause: unsure?.cause,
-    nodes:
-      before !== undefined && sameElements(before.nodes, routable)
-        ? before.nodes
-        : Object.freeze(routable),
+    // A part that never answered is unsure since it was opened.
+    staleSince:
+      state === "stale"
+        ? Math.min(...unsure.map((part) => part.staleSince ?? part.changedAt))
+        : undefined,
+    cause: causeOf(unsure, state),
+    nodes: kept(before?.nodes, all.filter(isRoutable)),
     all,
-    held: Object.freeze(all.filter((node) => parts.some((part) => part.held.includes(node)))),
-    rejected: Object.freeze(parts.flatMap((part) => part.rejected)),
-  });
+    held: kept(
+      before?.held,
+      all.filter((node) => heldIds.has(node.id)),
+    ),
+    rejected: kept(
+      before?.rejected,
+      parts.flatMap((part) => part.rejected),
+    ),
+  };
+  const keys = Object.keys(next) as (keyof typeof next)[];
+  if (before !== undefined && keys.every((key) => next[key] === before[key])) return before;
+  return Object.freeze({ ...next, sequence: (before?.sequence ?? -1) + 1 });
+}
+
+/** While nothing is known, one part that may still answer is reason enough to wait. */
+function causeOf(
+  unsure: readonly Snapshot[],
+  state: Snapshot["state"],
+): DiscoveryError | undefined {
+  if (state !== "pending") return unsure.find((part) => part.cause !== undefined)?.cause;
+  const hopeful = unsure.find(({ cause }) => cause === undefined || cause.retryable);
+  return (hopeful ?? unsure[0])?.cause;
+}
+
+function kept<T>(before: readonly T[] | undefined, now: readonly T[]): readonly T[] {
+  return before !== undefined && sameElements(before, now) ? before : Object.freeze(now);
 }
