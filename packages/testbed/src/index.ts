@@ -1,2 +1,11 @@
+export { createAuthority } from "./certificates.ts";
+export type { CertificateAuthority, IssuedCertificate } from "./certificates.ts";
+export { startEureka } from "./eureka.ts";
+export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
+export { freePort, isFree } from "./free-port.ts";
+export { describeEureka, describeOwnEureka, namespace, sharedEureka } from "./shared-servers.ts";
+export type { SharedEureka } from "./shared-servers.ts";
+export { startSpringProvider } from "./spring-provider.ts";
+export type { SpringProvider, SpringProviderOptions } from "./spring-provider.ts";
 export { until } from "./until.ts";
 export type { UntilOptions } from "./until.ts";

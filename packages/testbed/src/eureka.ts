@@ -1,0 +1,197 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CertificateAuthority } from "./certificates.ts";
+import { freePort } from "./free-port.ts";
+import { statusOf } from "./http-status.ts";
+import { type JavaProgram, javaProgram } from "./java.ts";
+import { type ServerProcess, startServerProcess } from "./server-process.ts";
+
+// The same from src/ and from dist/.
+const sources = fileURLToPath(new URL("../java/eureka", import.meta.url));
+const jvmFlags = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+/** How a real Eureka server is started. Without options: changes visible at once, leases checked every second. */
+export interface EurekaOptions {
+  /** Default: a free one. */
+  readonly port?: number | undefined;
+  /** The server's read-only response cache, on in production: changes show after up to 30 s. Default `false`. */
+  readonly readOnlyCache?: boolean | undefined;
+  /** Asks for HTTP Basic on every path. */
+  readonly auth?: { readonly username: string; readonly password: string } | undefined;
+  /** Serves HTTPS with a certificate for 127.0.0.1 and localhost that this authority issued. */
+  readonly tls?: EurekaTls | undefined;
+  /** Service URLs of the other servers of a cluster. Default: none. */
+  readonly peers?: readonly string[] | undefined;
+  /** More Spring properties, or other values for those set here: `"eureka.server.disable-delta": "true"`. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The HTTPS side of {@link EurekaOptions}. */
+export interface EurekaTls {
+  readonly authority: CertificateAuthority;
+  /** Whether a client certificate of the same authority is asked for. Default `"none"`. */
+  readonly clientAuth?: "none" | "want" | "need" | undefined;
+}
+
+/** A real Eureka server of our own, running natively. */
+export interface EurekaProcess extends AsyncDisposable {
+  /** The service URL, `http://127.0.0.1:PORT/eureka/`; never with user info. */
+  readonly url: string;
+  readonly port: number;
+  /** Of Netflix Eureka and of the Spring Cloud module around it. */
+  readonly version: string;
+  /** The end of what the server printed. */
+  logTail(): string;
+  /** Ends it in good order. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
+  /** Freezes it: connections stay open and nothing is answered. */
+  pause(): void;
+  /** Ends {@link EurekaProcess.pause}. */
+  resume(): void;
+  /** Stops it if it runs, and starts it on the same port with nothing in it. */
+  restart(): Promise<void>;
+}
+
+/**
+ * Starts a real Eureka server on 127.0.0.1, fetching and compiling it on first use, and waits until it serves.
+ *
+ * @throws Error saying what is missing (Java, Maven, a dependency), or with the end of the server's log.
+ */
+export async function startEureka(options: EurekaOptions = {}): Promise<EurekaProcess> {
+  const program = await eurekaProgram();
+  const port = options.port ?? (await freePort());
+  const tls = await tlsFiles(options.tls);
+  const scheme = options.tls === undefined ? "http" : "https";
+  const url = `${scheme}://127.0.0.1:${port}/eureka/`;
+  const settings = { ...settingsOf(options, port), ...tls.settings, ...options.settings };
+  const start = (): Promise<ServerProcess> =>
+    startServerProcess({
+      what: `Eureka on port ${port}`,
+      command: program.java,
+      args: [
+        ...jvmFlags,
+        "-cp",
+        serverClassPath(program, options.auth !== undefined),
+        options.auth === undefined ? "EurekaServer" : "SecuredEurekaServer",
+        ...springArguments(settings),
+      ],
+      isReady: async () => (await statusOf(`${url}apps`, { ...options, ...tls.client })) === 200,
+    });
+  let server: ServerProcess;
+  try {
+    server = await start();
+  } catch (error) {
+    await tls.remove();
+    throw error;
+  }
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await tls.remove();
+  };
+  return {
+    url,
+    port,
+    version: eurekaVersion(program),
+    logTail: () => server.logTail(),
+    stop,
+    kill: () => server.kill(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
+    restart: async () => {
+      await server.stop();
+      await tls.write();
+      server = await start();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** The server's and the Spring provider's jars and classes, fetched and compiled on first use. */
+export function eurekaProgram(): Promise<JavaProgram> {
+  return javaProgram("eureka", sources);
+}
+
+/** `2.0.5 (Spring Cloud Netflix 4.3.1)`. */
+export function eurekaVersion({ jars }: JavaProgram): string {
+  const of = (name: string): string =>
+    jars.map((jar) => new RegExp(`^${name}-(\\d.*)\\.jar$`).exec(jar)?.[1]).find(Boolean) ?? "?";
+  return `${of("eureka-core")} (Spring Cloud Netflix ${of("spring-cloud-netflix-eureka-server")})`;
+}
+
+/** Without Spring Security unless it is asked for: its firewall would answer unusual URLs before Eureka does. */
+export function serverClassPath(program: JavaProgram, secured = false): string {
+  return program.classPath(
+    (jar) => !jar.startsWith("ecj-") && (secured || !/^spring-(boot-starter-)?security/.test(jar)),
+  );
+}
+
+/** Spring's command line: one argument a property, since a repeated one is joined with a comma. */
+export function springArguments(settings: Readonly<Record<string, string>>): string[] {
+  return Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+}
+
+function settingsOf(options: EurekaOptions, port: number): Record<string, string> {
+  const { auth, peers = [], readOnlyCache = false } = options;
+  return {
+    "server.address": "127.0.0.1",
+    "server.port": String(port),
+    "spring.main.banner-mode": "off",
+    // Peers tell each other apart by host name, so equal ones would not replicate; nothing resolves it.
+    "eureka.instance.hostname": peers.length > 0 ? `eureka-${port}` : "127.0.0.1",
+    "eureka.client.register-with-eureka": "false",
+    "eureka.client.fetch-registry": "false",
+    "eureka.server.enable-self-preservation": "false",
+    "eureka.server.eviction-interval-timer-in-ms": "1000",
+    "eureka.server.wait-time-in-ms-when-sync-empty": "0",
+    "eureka.server.use-read-only-response-cache": String(readOnlyCache),
+    ...(peers.length > 0 && { "eureka.client.service-url.defaultZone": peers.join(",") }),
+    ...(auth !== undefined && {
+      "spring.security.user.name": auth.username,
+      "spring.security.user.password": auth.password,
+    }),
+  };
+}
+
+interface TlsFiles {
+  readonly settings: Record<string, string>;
+  readonly client: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  write(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+async function tlsFiles(tls: EurekaTls | undefined): Promise<TlsFiles> {
+  if (tls === undefined) {
+    const nothing = (): Promise<void> => Promise.resolve();
+    return { settings: {}, client: {}, write: nothing, remove: nothing };
+  }
+  const folder = await mkdtemp(join(tmpdir(), "rollcall-tls-"));
+  const server = tls.authority.issue("eureka", ["127.0.0.1", "localhost"]);
+  const client = tls.authority.issue("testbed");
+  const content = {
+    "ca.pem": tls.authority.caPem,
+    "cert.pem": server.certPem,
+    "key.pem": server.keyPem,
+  };
+  const write = async (): Promise<void> => {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    for (const [name, pem] of Object.entries(content)) {
+      await writeFile(join(folder, name), pem, { mode: 0o600 });
+    }
+  };
+  await write();
+  return {
+    settings: {
+      "server.ssl.certificate": join(folder, "cert.pem"),
+      "server.ssl.certificate-private-key": join(folder, "key.pem"),
+      "server.ssl.trust-certificate": join(folder, "ca.pem"),
+      "server.ssl.client-auth": tls.clientAuth ?? "none",
+    },
+    client: { ca: tls.authority.caPem, cert: client.certPem, key: client.keyPem },
+    write,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
