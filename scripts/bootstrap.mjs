@@ -15,7 +15,7 @@ const gatewayFlags = ["--config", "--routes", "--check", "--print-schema"];
 /** @param {readonly string[]} flags */
 function entryOfStart(flags) {
   const own = flags.some((flag) => gatewayFlags.includes(flag.split("=", 1)[0] ?? ""));
-  return own ? "apps/gateway/dist/main.js" : "apps/gateway/dist/demo/main.js";
+  return own ? "apps/gateway/dist/main.js" : "apps/demo/dist/main.js";
 }
 
 /** @param {string} label @param {string} command @param {string[]} args @param {NodeJS.ProcessEnv} env */
