@@ -153,6 +153,7 @@ function integer(value: unknown, fallback: number, max = 2_147_483_647): number 
 }
 
 function flag(value: unknown, fallback: boolean): boolean {
+  if (typeof value === "number") return value !== 0;
   const given = text(value);
   return given === undefined ? fallback : given.trim() === "true";
 }

@@ -35,7 +35,7 @@ export class Store {
 
   /** Grows with each change that a reader can see; renewals are not among them, as in the real server. */
   get revision(): number {
-    if (this.#deltas.prune()) this.#revision += 1;
+    this.#prune();
     return this.#revision;
   }
 
@@ -50,7 +50,7 @@ export class Store {
 
   /** The changes of the window, oldest first; `undefined` when only a full read can be right. */
   changes(): readonly Lease[] | undefined {
-    this.#deltas.prune();
+    this.#prune();
     return this.#deltas.complete ? this.#deltas.leases() : undefined;
   }
 
@@ -134,6 +134,11 @@ export class Store {
     this.#revision += 1;
     this.#deltas = this.#newDeltaLog();
     this.#rate = new RenewalRate(this.#options.clock);
+  }
+
+  // What leaves the window changes the delta that readers see.
+  #prune(): void {
+    if (this.#deltas.prune()) this.#revision += 1;
   }
 
   #newDeltaLog(): DeltaLog {
