@@ -79,9 +79,9 @@ export function startChild(context: TestContext): Child {
     },
     async disposeAndExit() {
       const { leaked } = await ask({ do: "dispose" });
+      assert.deepEqual(leaked, [], "active resources are back to what they were");
       const exit = await within("the child to exit by itself", processDeadlineMs, exited);
       assert.deepEqual(exit, { code: 0, signal: null }, errors);
-      assert.deepEqual(leaked, [], "active resources are back to what they were");
     },
     async kill() {
       child.kill("SIGKILL");

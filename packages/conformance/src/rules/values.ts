@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import type { RuleTest } from "../rule.ts";
+import { until } from "../waiting.ts";
 
 /** R16: values are frozen, inputs are copied, and what is equal is no news. */
 export const valueTests: readonly RuleTest[] = [
@@ -37,9 +38,8 @@ export const valueTests: readonly RuleTest[] = [
       await context.shows(view, ["node-1"]);
       // Entered anew, it must be what was registered all the same.
       await bed.raw.remove(context.service, "node-1");
-      await context.seen("a new entry", () => {
-        return registration.state.generation > 1 && view.snapshot.state === "fresh";
-      });
+      await until("a new entry", context.timing.expiryMs, () => registration.state.generation > 1);
+      await context.shows(view, ["node-1"]);
       for (const node of [registration.node, ...view.snapshot.all]) {
         assert.equal(node.host, "127.0.0.1");
         assert.equal(node.metadata["version"], "1");
@@ -66,7 +66,7 @@ export const valueTests: readonly RuleTest[] = [
       await context.put(...again.toReversed());
       await context.put(context.node("marker"));
       await context.seen("the marker", () => view.nodes.length === 4);
-      assert.equal(view.snapshot.sequence, before.sequence + 1);
+      assert.equal(view.snapshot.sequence, before.sequence + 1, "one snapshot for the marker");
       for (const node of before.nodes) {
         assert.ok(view.nodes.includes(node), `${node.id} is the same object`);
       }
