@@ -113,6 +113,17 @@ export interface Completed {
   readonly context?: unknown;
 }
 
+/** How to speak TLS to secure nodes. */
+export interface NodeTls {
+  /** Authorities to trust instead of the system's, PEM. */
+  readonly ca?: string | Buffer | undefined;
+  /** Client certificate and its key, PEM. */
+  readonly cert?: string | Buffer | undefined;
+  readonly key?: string | Buffer | undefined;
+  /** Whether certificates are verified. Default `true`. */
+  readonly verify?: boolean | undefined;
+}
+
 export interface ProxyOptions {
   /** Where does this head go? May answer later; a throw is answered with 500 and reported. */
   route(head: RequestHead): Forward | Reply | Promise<Forward | Reply>;
@@ -120,6 +131,7 @@ export interface ProxyOptions {
   describeFailure?: ((failure: ProxyFailure) => Reply) | undefined;
   /** Called once per finished exchange; must not throw and must be cheap. */
   onCompleted?: ((completed: Completed) => void) | undefined;
+  readonly nodeTls?: NodeTls | undefined;
   /** Bytes of the request head. Default 32 768. */
   readonly maxHeadBytes?: number | undefined;
   /** Fields of the request head. Default 128. */

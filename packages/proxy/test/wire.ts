@@ -1,0 +1,112 @@
+import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
+
+import type { Attempt, Forward, ListenAddress, UpstreamNode } from "../src/index.ts";
+
+/** A node for one test: an HTTP server on a free port. */
+export async function httpNode(
+  listener: RequestListener,
+): Promise<UpstreamNode & { readonly server: Server } & AsyncDisposable> {
+  const server = createServer(listener);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    secure: false,
+    server,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A node that speaks bytes: `serve` gets each connection. */
+export async function rawNode(
+  serve: (socket: Socket) => void,
+): Promise<UpstreamNode & { readonly connections: Set<Socket> } & AsyncDisposable> {
+  const connections = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    connections.add(socket);
+    socket.on("error", () => undefined);
+    socket.once("close", () => connections.delete(socket));
+    serve(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    host: "127.0.0.1",
+    port: (server.address() as AddressInfo).port,
+    secure: false,
+    connections,
+    async [Symbol.asyncDispose]() {
+      for (const socket of connections) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** A port where nobody listens. */
+export async function deadNode(): Promise<UpstreamNode> {
+  const node = await rawNode(() => undefined);
+  await node[Symbol.asyncDispose]();
+  return { host: node.host, port: node.port, secure: false };
+}
+
+/** Forwards to the first node not tried yet, and remembers what was reported. */
+export function forwardTo(
+  nodes: readonly UpstreamNode[],
+  outcomes: string[] = [],
+  more: Partial<Forward> = {},
+): Forward {
+  return {
+    kind: "forward",
+    pick(tried): Attempt | undefined {
+      const node = nodes.find((one) => !tried.includes(one));
+      if (node === undefined) return undefined;
+      return { node, done: (outcome) => outcomes.push(outcome) };
+    },
+    host: "pass",
+    timeouts: { connectMs: 5_000, sendMs: 5_000, readMs: 5_000 },
+    retries: 2,
+    retryTimeoutMs: 0,
+    ...more,
+  };
+}
+
+/** Sends bytes and collects all that comes back until the other side closes, or `enough` is in it. */
+export function talk(
+  address: ListenAddress,
+  bytes: string,
+  enough?: (received: string) => boolean,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let received = "";
+    const socket = connect(address.port, address.host, () => socket.write(bytes, "latin1"));
+    socket.setTimeout(10_000, () => {
+      socket.destroy();
+      reject(new Error(`no end in sight after: ${received}`));
+    });
+    socket.on("data", (chunk) => {
+      received += chunk.toString("latin1");
+      if (enough?.(received) === true) socket.destroy();
+    });
+    socket.on("error", () => undefined);
+    socket.once("close", () => resolve(received));
+  });
+}
+
+/** The whole body of a message. */
+export async function bodyOf(message: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of message) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+/** Waits until `condition` holds; fails after ten seconds. */
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  const giveUpAtMs = performance.now() + 10_000;
+  while (!condition()) {
+    if (performance.now() > giveUpAtMs) throw new Error(`waited too long for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
