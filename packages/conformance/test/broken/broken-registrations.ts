@@ -107,7 +107,9 @@ export const brokenRegistrations: readonly BrokenRegistry[] = [
         async register(input, options) {
           const registration = await registry.register(input, options);
           return delegateRegistration(registration, {
-            update: ({ weight, metadata }, how) => registration.update({ weight, metadata }, how),
+            update: async (patch, how) => {
+              if (patch.status === undefined) await registration.update(patch, how);
+            },
           });
         },
       }),
