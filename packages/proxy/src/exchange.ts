@@ -166,6 +166,9 @@ export class Exchange {
     reuse: boolean,
   ): Promise<AttemptResult> {
     this.#attempts += 1;
+    if (this.#connections.forbids(node)) {
+      return { kind: "unconnected", timedOut: false, detail: "the node's address is not allowed" };
+    }
     const upstream = this.#connections.open({
       node,
       method: this.#head.method,

@@ -1,14 +1,16 @@
 import { Agent as HttpAgent, type ClientRequest, request as httpRequest } from "node:http";
 import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
-import { isIP } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
 
 import type { NodeTls, UpstreamNode } from "./contract.ts";
+import { guardedLookup } from "./guarded-lookup.ts";
 
 /** Bounds of the idle connections to nodes. */
 export interface ConnectionOptions {
   readonly maxIdlePerNode: number;
   readonly idleTimeoutMs: number;
   readonly tls: NodeTls | undefined;
+  readonly allowAddress: ((address: string) => boolean) | undefined;
 }
 
 /** One request to a node, before its body. */
@@ -25,11 +27,15 @@ export interface NodeRequest {
 /** Connections to nodes: idle ones are kept per node, and closed when they are not used. */
 export class NodeConnections implements Disposable {
   readonly #tls: NodeTls | undefined;
+  readonly #allowAddress: ((address: string) => boolean) | undefined;
+  readonly #lookup: LookupFunction | undefined;
   readonly #kept: { readonly http: HttpAgent; readonly https: HttpsAgent };
   readonly #single: { readonly http: HttpAgent; readonly https: HttpsAgent };
 
   constructor(options: ConnectionOptions) {
     this.#tls = options.tls;
+    this.#allowAddress = options.allowAddress;
+    this.#lookup = options.allowAddress && guardedLookup(options.allowAddress);
     const kept = {
       keepAlive: true,
       maxFreeSockets: options.maxIdlePerNode,
@@ -41,9 +47,21 @@ export class NodeConnections implements Disposable {
     this.#single = { http: new HttpAgent(single), https: new HttpsAgent(single) };
   }
 
+  /** Whether a node's address is one that may not be connected to; names are checked as they resolve. */
+  forbids(node: UpstreamNode): boolean {
+    return isIP(node.host) !== 0 && this.#allowAddress?.(node.host) === false;
+  }
+
   open({ node, method, target, fields, reuse }: NodeRequest): ClientRequest {
     const agents = reuse ? this.#kept : this.#single;
-    const common = { host: node.host, port: node.port, method, path: target, headers: fields };
+    const common = {
+      host: node.host,
+      port: node.port,
+      method,
+      path: target,
+      headers: fields,
+      lookup: this.#lookup,
+    };
     if (!node.secure) {
       return httpRequest({ ...common, agent: agents.http, insecureHTTPParser: false });
     }

@@ -31,6 +31,7 @@ class Engine implements Proxy {
       maxIdlePerNode: options.maxIdlePerNode ?? 320,
       idleTimeoutMs: options.nodeIdleTimeoutMs ?? 60_000,
       tls: options.nodeTls,
+      allowAddress: options.allowAddress,
     });
   }
 

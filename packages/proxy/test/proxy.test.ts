@@ -272,6 +272,25 @@ describe("other nodes", () => {
     assert.equal(JSON.parse(answer.split("\r\n\r\n")[1] ?? "").code, code);
   });
 
+  test.each(["127.0.0.1", "localhost"])("an address that is not allowed: %s", async (host) => {
+    let reached = 0;
+    await using node = await httpNode((_request, response) => {
+      reached += 1;
+      response.end();
+    });
+    const asked: string[] = [];
+    const address = await proxyWith({
+      route: () => forwardTo([{ host, port: node.port, secure: false }]),
+      allowAddress: (one) => {
+        asked.push(one);
+        return false;
+      },
+    });
+    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 502 /);
+    assert.ok(asked.length > 0 && asked.every((one) => one === "127.0.0.1" || one === "::1"));
+    assert.equal(reached, 0);
+  });
+
   test("retries are bounded", async () => {
     const outcomes: string[] = [];
     const dead = [await deadNode(), await deadNode(), await deadNode()];
