@@ -71,6 +71,7 @@ async function main(mode) {
     const env = {
       ...(await withPnpm(root, process.env, say)),
       ROLLCALL_REGISTRIES_FILE: registriesFile,
+      NO_COLOR: "1",
     };
     const tallies = [];
     const tests = [];

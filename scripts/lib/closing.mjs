@@ -36,8 +36,16 @@ export function sum(tallies) {
  */
 export function registryTable(lines) {
   const width = Math.max(8, ...lines.map((line) => line.registry.length));
-  const rows = lines.map((line) => [line.registry, line.version ?? `NOT MET: ${line.reason}`]);
+  const rows = lines.map((line) => [
+    line.registry,
+    line.version ?? `NOT MET: ${oneLine(line.reason)}`,
+  ]);
   return [["registry", "version met"], ...rows].map(
     ([registry = "", met]) => `${registry.padEnd(width)} | ${met}`,
   );
+}
+
+/** @param {string | undefined} text */
+function oneLine(text = "no reason given") {
+  return text.replaceAll(/\s+/g, " ").trim();
 }

@@ -41,7 +41,7 @@ export function readReport(json, exitedWell) {
  */
 function parse(json) {
   try {
-    return json === undefined ? [] : (JSON.parse(json).testResults ?? []);
+    return json === undefined ? [] : (JSON.parse(json)?.testResults ?? []);
   } catch {
     return [];
   }

@@ -18,6 +18,7 @@ export function runCommand(
     const child = execFile(command, args, { cwd, timeout, maxBuffer }, (error, stdout, stderr) => {
       const output = `${stdout}${stderr}`;
       if (error === null) resolve(output);
+      else if (error.code === "ENOENT") reject(new Error(`${command} is not installed`));
       else reject(new Error(`${command} failed: ${output.trim().slice(-2000) || error.message}`));
     });
     child.stdin?.end();

@@ -20,12 +20,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   try {
     await report(names, found);
-    const missing = names.flatMap((name, index) => {
+    for (const [index, name] of names.entries()) {
       const shared = found[index]?.availability.shared;
-      const isMissing = insisted.includes(name) && shared !== undefined && "reason" in shared;
-      return isMissing ? [`${name}: ${shared.reason}`] : [];
-    });
-    if (missing.length > 0) throw new Error(`ROLLCALL_REQUIRE is not met\n${missing.join("\n")}`);
+      if (shared === undefined || !("reason" in shared)) continue;
+      const sentence = `no ${name} server, its tests are skipped: ${shared.reason}`;
+      if (insisted.includes(name)) throw new Error(`ROLLCALL_REQUIRE is not met: ${sentence}`);
+      process.stderr.write(`\n${sentence}\n`);
+    }
   } catch (error) {
     await stop();
     throw error;
