@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 
+import type { Discovery } from "@rollcall/core";
+
 import { startChild } from "../child-process.ts";
+import { heapBytes } from "../heap.ts";
 import type { RuleTest } from "../rule.ts";
 import type { TestContext } from "../test-context.ts";
 import { throughout, until, within } from "../waiting.ts";
@@ -77,6 +80,19 @@ export const disposalTests: readonly RuleTest[] = [
   },
   {
     rule: "R11",
+    title: "10⁵ views opened and disposed leave nothing behind",
+    long: true,
+    async run(context) {
+      const discovery = context.discovery();
+      await openAndDispose(context, discovery, 1_000);
+      const before = await heapBytes();
+      await openAndDispose(context, discovery, 100_000);
+      const grownBytes = (await heapBytes()) - before;
+      assert.ok(grownBytes < 8_388_608, `the heap grew by ${grownBytes} bytes`);
+    },
+  },
+  {
+    rule: "R11",
     title: "a process that disposed exits by itself",
     needs: ["child"],
     async run(context) {
@@ -99,6 +115,19 @@ export const disposalTests: readonly RuleTest[] = [
     run: (context) => exitDuring(context, () => context.bed.faults.refuse()),
   },
 ];
+
+async function openAndDispose(
+  { service, timing }: TestContext,
+  discovery: Discovery,
+  count: number,
+): Promise<void> {
+  for (let n = 0; n < count; n += 1) {
+    using view = discovery.service(service);
+    await within("the first snapshot", timing.propagationMs, view.ready());
+    // What is weakly held is only let go between two turns of the event loop.
+    if (n % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
 
 async function disposeDuring(context: TestContext, fail: () => void): Promise<void> {
   const { bed, timing } = context;

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
 
+import { heapBytes } from "../heap.ts";
 import type { RuleTest } from "../rule.ts";
 import { nodeOf, type TestContext } from "../test-context.ts";
 import { within } from "../waiting.ts";
@@ -61,9 +60,9 @@ export const slowConsumerTests: readonly RuleTest[] = [
       const iterator = view[Symbol.asyncIterator]();
       await iterator.next();
       await cycles(context, 1_000);
-      const before = heapBytes();
+      const before = await heapBytes();
       await cycles(context, 100_000);
-      const grownBytes = heapBytes() - before;
+      const grownBytes = (await heapBytes()) - before;
       assert.ok(grownBytes < 8_388_608, `the heap grew by ${grownBytes} bytes`);
     },
   },
@@ -79,10 +78,4 @@ async function cycles(context: TestContext, count: number): Promise<void> {
   for (let n = 0; n < count; n += 1) {
     await context.put(context.node("node-1", { port: 20_000, metadata: { n: String(n) } }));
   }
-}
-
-function heapBytes(): number {
-  setFlagsFromString("--expose-gc");
-  (runInNewContext("gc") as () => void)();
-  return process.memoryUsage().heapUsed;
 }
