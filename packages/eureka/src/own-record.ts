@@ -25,6 +25,12 @@ export interface OwnRecordContext {
 
 type StoredRecord = Readonly<Record<string, unknown>>;
 
+/** One registration as it was sent; its timestamp tells whether the stored record is of it. */
+interface Write {
+  readonly lastDirtyMs: number;
+  readonly body: InstanceBody;
+}
+
 /**
  * The wire calls of one registration, and what must be remembered between them: who owns the record, and
  * what operators changed in it with Eureka's own tools.
@@ -34,8 +40,9 @@ export class OwnRecord implements RecordCalls {
   #owner: Owner;
   /** Whether the server has accepted us once: from then on a younger owner is not fought. */
   #entered = false;
-  /** Newest timestamp we gave; the server ignores a registration that is older than what it has. */
-  #lastDirtyMs = 0;
+  /** The newest write and the one before: when the newest timed out, the server may have either. */
+  #newest: Write | undefined;
+  #older: Write | undefined;
   /** Status an operator has put in place of ours. */
   #override: string | undefined;
   /** Metadata an operator has set. */
@@ -56,7 +63,7 @@ export class OwnRecord implements RecordCalls {
     signal: AbortSignal,
   ): Promise<void> => {
     const stored = await this.#read(node, signal);
-    if (stored !== undefined) this.#learn(stored, previous);
+    if (stored !== undefined && this.#isOurs(stored)) this.#learn(stored);
     // The owner's newer word on a key wins over an operator's older one.
     const [now, before] = [this.#encode(node).metadata, this.#encode(previous).metadata];
     this.#edits = Object.fromEntries(
@@ -69,7 +76,7 @@ export class OwnRecord implements RecordCalls {
     const stored = await this.#read(node, signal);
     if (stored === undefined) return "gone";
     this.#refuseYounger(node, stored);
-    if (!this.#isOurs(stored) || !this.#learn(stored, node)) return "gone";
+    if (!this.#isOurs(stored) || !this.#learn(stored)) return "gone";
     const overridden = overrideOf(stored) !== undefined;
     if (
       node.status === "draining"
@@ -78,7 +85,7 @@ export class OwnRecord implements RecordCalls {
     ) {
       return "gone";
     }
-    const record = { status: wireStatus[node.status], lastDirtyMs: this.#lastDirtyMs };
+    const record = { status: wireStatus[node.status], lastDirtyMs: this.#newest?.lastDirtyMs ?? 0 };
     const { app, id } = nameOf(node);
     return (await this.#context.client.renew(app, id, record, signal)) ? "held" : "gone";
   };
@@ -105,10 +112,17 @@ export class OwnRecord implements RecordCalls {
       // Only a drain of our own gets here. Undone first: a registration cannot take it away.
       await client.clearStatus(app, id, status, signal);
     }
-    this.#lastDirtyMs = Math.max(this.#lastDirtyMs + 1, clock.unixMs(), dirtyOf(stored) + 1);
     const body = this.#encode(node);
     const merged = { ...body, metadata: { ...body.metadata, ...this.#edits } };
-    await client.register(app, registrationBody(merged, node, override, this.#lastDirtyMs), signal);
+    // The server keeps what it has when that is newer, so a clock that went back must not show.
+    const lastDirtyMs = Math.max(
+      (this.#newest?.lastDirtyMs ?? 0) + 1,
+      dirtyOf(stored) + 1,
+      clock.unixMs(),
+    );
+    this.#older = this.#newest;
+    this.#newest = { lastDirtyMs, body };
+    await client.register(app, registrationBody(merged, node, override, lastDirtyMs), signal);
 
     // A server keeps silent about what it did not take over.
     const now = await this.#read(node, signal);
@@ -129,7 +143,7 @@ export class OwnRecord implements RecordCalls {
   /** A record is there already: ours, that of an earlier life of this process, or another's. */
   #takeOver(node: ServiceNode, stored: StoredRecord): void {
     if (this.#isOurs(stored)) {
-      this.#learn(stored, node);
+      this.#learn(stored);
       return;
     }
     const other = ownerOf(metadataOf(stored));
@@ -145,13 +159,15 @@ export class OwnRecord implements RecordCalls {
   /**
    * Remembers what operators changed in our record.
    *
-   * @returns Whether the record is otherwise as we wrote it.
+   * @returns Whether the record is otherwise what we wrote last.
    */
-  #learn(stored: StoredRecord, node: ServiceNode): boolean {
+  #learn(stored: StoredRecord): boolean {
     const override = overrideOf(stored);
     // While we drain, an operator's earlier word is hidden behind our own and waits.
     if (!isOwnDrain(stored)) this.#override = override;
-    const body = this.#encode(node);
+    const written = this.#older?.lastDirtyMs === dirtyOf(stored) ? this.#older : this.#newest;
+    if (written === undefined) return false;
+    const { body } = written;
     const metadata = metadataOf(stored);
     const edits = Object.create(null) as Record<string, string>;
     for (const [key, value] of Object.entries(metadata)) {
@@ -161,7 +177,7 @@ export class OwnRecord implements RecordCalls {
       key.startsWith("rollcall.") ? metadata[key] === value : metadata[key] !== undefined,
     );
     if (isWhole) this.#edits = edits;
-    return isWhole && hasAddress(stored, body);
+    return isWhole && written === this.#newest && hasAddress(stored, body);
   }
 
   #overrideFor(node: ServiceNode): string | undefined {
