@@ -122,8 +122,9 @@ async function openAndDispose(
   count: number,
 ): Promise<void> {
   for (let n = 0; n < count; n += 1) {
-    using view = discovery.service(service);
+    const view = discovery.service(service);
     await within("the first snapshot", timing.propagationMs, view.ready());
+    view[Symbol.dispose]();
     // What is weakly held is only let go between two turns of the event loop.
     if (n % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
   }
