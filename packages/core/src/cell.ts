@@ -2,6 +2,7 @@ import { createBackoff } from "./adapter/backoff.ts";
 import { type Clock, sleep } from "./adapter/clock.ts";
 import { withDeadline } from "./adapter/deadline.ts";
 import { createLiveValue, type LiveValue } from "./adapter/live-value.ts";
+import { orAborted } from "./adapter/or-aborted.ts";
 import { publishDiscovery } from "./channel.ts";
 import { diff } from "./diff.ts";
 import { asDiscoveryError, DiscoveryError } from "./error.ts";
@@ -315,15 +316,12 @@ async function forEach<T>(
   body: (value: T) => void,
 ): Promise<void> {
   const iterator = source[Symbol.asyncIterator]();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => undefined);
-  const onAbort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
   let finished = false;
   try {
     for (;;) {
       signal.throwIfAborted();
-      const next = await Promise.race([iterator.next(), aborted.promise]);
+      // One race a round: a promise that lives as long as the watch would collect every loser.
+      const next = await orAborted(iterator.next(), signal);
       // A value that had arrived when the abort came must not start anything any more.
       signal.throwIfAborted();
       if (next.done === true) {
@@ -333,7 +331,6 @@ async function forEach<T>(
       body(next.value);
     }
   } finally {
-    signal.removeEventListener("abort", onAbort);
     // Not awaited: an iterator that hangs must not hold up the one who stops.
     if (!finished) void close(iterator);
   }

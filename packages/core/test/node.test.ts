@@ -251,7 +251,7 @@ test("property: never out of bounds, never anything but INVALID", () => {
       };
       let defined;
       try {
-        defined = defineNode(mixed as NodeInput);
+        defined = defineNode(mixed);
       } catch (error) {
         assert.ok(error instanceof DiscoveryError && error.code === "INVALID", String(error));
         assert.ok(error.message.length < 1_000);
