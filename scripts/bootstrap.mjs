@@ -28,7 +28,7 @@ async function step(label, command, args, env) {
 
 /** @param {string} job @param {string[]} flags @returns {Promise<number>} the exit code */
 async function main(job, flags) {
-  const env = await withPnpm(root, process.env, (text) => process.stderr.write(`${text}\n`));
+  const env = withPnpm(root, process.env, (text) => process.stderr.write(`${text}\n`));
   await step("dependencies", "pnpm", ["install", "--frozen-lockfile"], env);
   const node = join(root, "node_modules/.bin/node");
   // Its install script may have been refused by the user's configuration.

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // run-checks.mjs all|quick|long: every check of the project, one line each, and a closing line that counts them.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -65,13 +65,15 @@ async function runProject(project, env, folder) {
 /** @param {import("./lib/checks.mjs").Mode} mode */
 async function main(mode) {
   const { house, projects } = checksOf(mode);
+  if (!existsSync(join(root, "node_modules/.bin/vitest"))) {
+    throw new Error("nothing is installed: run npm test, or pnpm install");
+  }
   const folder = mkdtempSync(join(tmpdir(), "rollcall-checks-"));
   try {
     const registriesFile = join(folder, "registries.json");
     const env = {
-      ...(await withPnpm(root, process.env, say)),
+      ...withPnpm(root, process.env, say),
       ROLLCALL_REGISTRIES_FILE: registriesFile,
-      NO_COLOR: "1",
     };
     const tallies = [];
     const tests = [];
@@ -103,7 +105,7 @@ if (mode !== "all" && mode !== "quick" && mode !== "long") {
   try {
     process.exitCode = await main(mode);
   } catch (error) {
-    console.error(error);
+    console.error(error instanceof Error ? error.message : error);
     say(closingLine({ ...nothing, failed: 1 }));
     process.exitCode = 1;
   }

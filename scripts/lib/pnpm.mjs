@@ -11,10 +11,10 @@ import { delimiter, join } from "node:path";
  * @param {string} root the project's folder
  * @param {NodeJS.ProcessEnv} base
  * @param {(text: string) => void} say called with one line when pnpm has to be fetched
- * @returns {Promise<NodeJS.ProcessEnv>}
+ * @returns {NodeJS.ProcessEnv}
  * @throws {Error} when no pnpm can be had, with npm's own words
  */
-export async function withPnpm(root, base, say) {
+export function withPnpm(root, base, say) {
   const { packageManager } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const wanted = versionOf(packageManager);
   /** @type {NodeJS.ProcessEnv} */

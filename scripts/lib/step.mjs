@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { stripVTControlCharacters } from "node:util";
 import { stopWithUs } from "./job.mjs";
 
 const maxOutputChars = 200_000;
@@ -10,7 +11,7 @@ const maxOutputChars = 200_000;
  * @param {readonly string[]} args
  * @param {{ cwd: string, env: NodeJS.ProcessEnv, deadlineMs?: number }} options `deadlineMs`: default one hour
  * @returns {Promise<{ ok: boolean, output: string, elapsedMs: number }>} `output`: both streams as they came, the
- *   last 200 000 characters
+ *   last 200 000 characters, without colours
  */
 export function runStep(command, args, { cwd, env, deadlineMs = 3_600_000 }) {
   const startedAt = performance.now();
@@ -31,7 +32,11 @@ export function runStep(command, args, { cwd, env, deadlineMs = 3_600_000 }) {
     const finish = (ok) => {
       clearTimeout(timer);
       release();
-      resolve({ ok, output, elapsedMs: performance.now() - startedAt });
+      resolve({
+        ok,
+        output: stripVTControlCharacters(output),
+        elapsedMs: performance.now() - startedAt,
+      });
     };
     child.once("error", (error) => {
       output += `${command}: ${error.message}`;

@@ -77,8 +77,8 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaPr
         "-cp",
         serverClassPath(program, options.auth !== undefined),
         options.auth === undefined ? "EurekaServer" : "SecuredEurekaServer",
-        ...springArguments(settings),
       ],
+      env: springEnvironment(settings),
       isReady: async () => (await statusOf(`${url}apps`, { ...options, ...tls.client })) === 200,
     });
   let server: ServerProcess;
@@ -129,9 +129,16 @@ export function serverClassPath(program: JavaProgram, secured = false): string {
   );
 }
 
-/** Spring's command line: one argument a property, since a repeated one is joined with a comma. */
-export function springArguments(settings: Readonly<Record<string, string>>): string[] {
-  return Object.entries(settings).map(([name, value]) => `--${name}=${value}`);
+/**
+ * Spring properties as an environment, where no list of processes shows them. In ASCII, since Java reads it by the
+ * locale, which may be none.
+ */
+export function springEnvironment(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+  const json = JSON.stringify(settings).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+  return { ...process.env, SPRING_APPLICATION_JSON: json };
 }
 
 function settingsOf(options: EurekaOptions, port: number): Record<string, string> {

@@ -12,6 +12,8 @@ export interface ServerProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string | undefined;
+  /** Default: that of this process. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
   /** Asked again and again until it holds; a throw is a no. Must have a deadline of its own. */
   readonly isReady: () => Promise<boolean>;
   /** Milliseconds until a server that is not ready is given up. Default 120 000. */
@@ -44,9 +46,17 @@ process.on("exit", () => {
  * @throws Error with the end of its log when it ends by itself or is not ready in time; it is stopped then.
  */
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
-  const { what, command, args, cwd, isReady, readyDeadlineMs = 120_000 } = options;
+  const {
+    what,
+    command,
+    args,
+    cwd,
+    env = process.env,
+    isReady,
+    readyDeadlineMs = 120_000,
+  } = options;
   // Its standard input is a pipe that ends when we do: a sign for servers that look there.
-  const child = spawn(command, args, { cwd, stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(command, args, { cwd, env, stdio: ["pipe", "pipe", "pipe"] });
   running.add(child);
   let log = "";
   for (const stream of [child.stdout, child.stderr]) {

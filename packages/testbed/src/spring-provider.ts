@@ -1,4 +1,4 @@
-import { eurekaProgram, serverClassPath, springArguments } from "./eureka.ts";
+import { eurekaProgram, serverClassPath, springEnvironment } from "./eureka.ts";
 import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
@@ -60,8 +60,8 @@ export async function startSpringProvider(options: SpringProviderOptions): Promi
       "-cp",
       serverClassPath(program),
       "SpringProvider",
-      ...springArguments(settings),
     ],
+    env: springEnvironment(settings),
     isReady: async () => (await statusOf(`${url}/port`)) === 200,
   });
   return { ...server, url, port };

@@ -8,7 +8,7 @@ import org.springframework.security.config.annotation.web.builders.HttpSecurity;
 import org.springframework.security.web.SecurityFilterChain;
 
 /**
- * The same behind HTTP Basic, user and password by {@code --spring.security.user.*}. A class of its own, because the
+ * The same behind HTTP Basic, user and password by {@code spring.security.user.*}. A class of its own, because the
  * open server runs without Spring Security, whose firewall answers unusual URLs before Eureka sees them.
  */
 @Configuration(proxyBeanMethods = false)
