@@ -26,15 +26,16 @@ export async function startDemo(options: DemoOptions): Promise<AsyncDisposable> 
       onChange: (change) => story.node(change),
     }),
   );
-  const gateway = started.use(
-    await startGateway(configFor(options), { registries: registryFactories }),
-  );
   const providers = started.use(
     new Providers(({ service, pid }, how) =>
       console.log(`  ✗ ${service} pid ${pid} ended: ${how}`),
     ),
   );
   for (const service of services) providers.start(service, options.eurekaPort);
+  // Last in, first out: the gateway stops taking requests before its nodes leave.
+  const gateway = started.use(
+    await startGateway(configFor(options), { registries: registryFactories }),
+  );
   await untilReady(options, services.length, story);
 
   const [address] = gateway.addresses;
