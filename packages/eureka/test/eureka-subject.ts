@@ -2,7 +2,7 @@ import { type Bed, faultProxy, type Raw, type Subject, type Timing } from "@roll
 import type { Registry } from "@rollcall/core";
 
 import { eurekaRegistry, type EurekaOptions } from "../src/index.ts";
-import { type RawEureka, rawEureka } from "./raw-eureka.ts";
+import { type RawEureka, rawEureka, type RawTls } from "./raw-eureka.ts";
 
 /** A running server, real or embedded, that a subject is made for. */
 export interface SubjectServer {
@@ -10,6 +10,7 @@ export interface SubjectServer {
   readonly url: string;
   /** Forgets everything; left out where others use the server too. */
   readonly wipe?: (() => void | Promise<void>) | undefined;
+  readonly tls?: RawTls | undefined;
 }
 
 /** Options of {@link eurekaSubject}. */
@@ -62,7 +63,7 @@ async function openBed(
   const throughProxy = new URL(server.url);
   throughProxy.port = String(proxy.port);
   const link = { ...options, servers: throughProxy.href };
-  const raw = rawOf(rawEureka(server.url));
+  const raw = rawOf(rawEureka(server.url, server.tls));
   return {
     connect({ credentials } = {}): Registry {
       if (credentials !== "wrong") return eurekaRegistry(link);

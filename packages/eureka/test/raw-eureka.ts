@@ -1,3 +1,7 @@
+import { request as httpRequest } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { text } from "node:stream/consumers";
+
 import type { NodeInput } from "@rollcall/core";
 
 /** A Eureka server as other people's clients see it: plain HTTP, nothing of the adapter's. */
@@ -10,34 +14,50 @@ export interface RawEureka {
   instance(service: string, id: string): Promise<Record<string, unknown> | undefined>;
 }
 
+/** TLS of {@link rawEureka}. */
+export interface RawTls {
+  readonly ca: string;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
 /** @param url  Service URL; user information in it is sent as Basic credentials. */
-export function rawEureka(url: string): RawEureka {
-  const { username, password } = new URL(url);
+export function rawEureka(url: string, tls?: RawTls): RawEureka {
   const base = new URL(url);
+  const { username, password } = base;
   base.username = "";
   base.password = "";
-  const login = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  const headers = {
-    accept: "application/json",
-    "content-type": "application/json",
-    ...(username === "" ? {} : { authorization: `Basic ${Buffer.from(login).toString("base64")}` }),
-  };
 
-  async function send(
+  function send(
     method: string,
     path: string,
     body?: unknown,
   ): Promise<{ status: number; json: unknown }> {
-    const response = await fetch(base.href + path, {
-      method,
-      headers,
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // A kept connection could belong to a server that was restarted meanwhile.
-      keepalive: false,
-    });
-    const text = await response.text();
-    const isJson = response.headers.get("content-type")?.includes("json") === true;
-    return { status: response.status, json: isJson && text !== "" ? JSON.parse(text) : undefined };
+    const { promise, resolve, reject } = Promise.withResolvers<{ status: number; json: unknown }>();
+    const open = base.protocol === "https:" ? httpsRequest : httpRequest;
+    const request = open(
+      base.href + path,
+      {
+        ...tls,
+        method,
+        // A kept connection could belong to a server that was restarted meanwhile.
+        agent: false,
+        headers: { accept: "application/json", "content-type": "application/json" },
+        ...(username === ""
+          ? {}
+          : { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` }),
+      },
+      (response) => {
+        text(response).then((answer) => {
+          const isJson = response.headers["content-type"]?.includes("json") === true;
+          const json: unknown = isJson && answer !== "" ? JSON.parse(answer) : undefined;
+          resolve({ status: response.statusCode ?? 0, json });
+        }, reject);
+      },
+    );
+    request.on("error", reject);
+    request.end(body === undefined ? undefined : JSON.stringify(body));
+    return promise;
   }
 
   return {
