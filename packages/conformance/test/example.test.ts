@@ -3,4 +3,5 @@ import { describe, test } from "vitest";
 import { conformance } from "../src/index.ts";
 import { exampleSubject } from "./example/subject.ts";
 
-conformance({ describe, test }, exampleSubject);
+// Each test has a server of its own, so they need not wait for each other.
+conformance({ describe, test: test.concurrent }, exampleSubject);

@@ -23,7 +23,7 @@ export interface Answer {
   readonly epoch: string;
 }
 
-const timeoutMs = 300;
+const timeoutMs = 2_000;
 const maxBodyBytes = 16 * 1_048_576;
 
 /** The wire: knows bytes and status codes, and nothing of nodes. */

@@ -148,7 +148,6 @@ class ExampleRegistry implements Registry {
       registry,
       node,
       ttlMs,
-      callTimeoutMs: 500,
       signal: this.#linked(signal),
       async put(next, own) {
         const found = await stored(own);
