@@ -1,7 +1,7 @@
 import { fileURLToPath } from "node:url";
 
 import { type EurekaChange, startEurekaServer } from "@rollcall/eureka-server";
-import { loadConfig, registryFactories, startGateway } from "@rollcall/gateway";
+import { formatProblem, loadConfig, registryFactories, startGateway } from "@rollcall/gateway";
 
 import type { DemoOptions } from "./options.ts";
 import { Providers } from "./providers.ts";
@@ -71,7 +71,7 @@ function configFor(options: DemoOptions): NonNullable<ReturnType<typeof loadConf
     },
   });
   if (config === undefined) {
-    throw new Error(problems.map((problem) => problem.message).join("\n"));
+    throw new Error(problems.map(formatProblem).join("\n"));
   }
   return config;
 }

@@ -64,7 +64,10 @@ describe("the demo", () => {
   test("routes to nodes that registered, survives a kill, takes a newcomer, leaves nothing", async () => {
     const [port, admin, eureka] = await freePorts(3);
     const demo = run([`--port=${port}`, `--admin-port=${admin}`, `--eureka-port=${eureka}`]);
-    await until(() => demo.output().includes("Ctrl-C stops"), demo.output);
+    await until(
+      () => demo.output().includes("Ctrl-C stops"),
+      () => demo.output(),
+    );
     const base = `http://127.0.0.1:${port}`;
     const nodeOf = async (
       path: string,
