@@ -5,6 +5,8 @@ import { fileURLToPath } from "node:url";
 const endWithParent = fileURLToPath(new URL("end-with-parent.mjs", import.meta.url));
 // One Ctrl-C reaches us twice, from the terminal and from npm; the job takes a second one for "at once".
 const sameSignalMs = 1000;
+const parentLookMs = 500;
+const parent = process.ppid;
 
 /**
  * Runs a Node program in the foreground, with our own streams, and ends as it ends.
@@ -35,7 +37,12 @@ export function runJob(node, args, { cwd, env }) {
     };
     const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
     for (const signal of signals) process.on(signal, forward);
+    // A killed npm tells nobody. Without npm, our shell may go and leave us, as under nohup.
+    const watch = setInterval(() => {
+      if (env["npm_lifecycle_event"] && process.ppid !== parent) forward("SIGTERM");
+    }, parentLookMs);
     const release = () => {
+      clearInterval(watch);
       for (const signal of signals) process.off(signal, forward);
     };
     child.once("error", (error) => {

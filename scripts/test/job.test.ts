@@ -9,11 +9,15 @@ import { runStep } from "../lib/step.mjs";
 const fixture = fileURLToPath(new URL("fixtures/run-job.mjs", import.meta.url));
 
 function start(...args: readonly string[]) {
-  const child: ChildProcessByStdio<null, Readable, null> = spawn(
-    process.execPath,
-    [fixture, ...args],
-    { stdio: ["ignore", "pipe", "inherit"] },
-  );
+  return follow(process.execPath, [fixture, ...args]);
+}
+
+// "close" comes when the whole family has let go of its standard output.
+function follow(command: string, args: readonly string[]) {
+  const child: ChildProcessByStdio<null, Readable, null> = spawn(command, args, {
+    env: { ...process.env, npm_lifecycle_event: "start" },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const lines: string[] = [];
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     lines.push(...text.trim().split("\n"));
@@ -74,6 +78,19 @@ test("a job whose starter was killed ends too", async () => {
   await closed;
   await condition(() => !isAlive(Number(lines[0])), "the job to end");
   assert.equal(lines[1], "SIGTERM");
+});
+
+test("a job ends when npm above its starter was killed", async () => {
+  const { child, lines, closed } = follow("sh", [
+    "-c",
+    `"$0" "$1" & wait`,
+    process.execPath,
+    fixture,
+  ]);
+  await condition(() => lines.length === 1, "the job");
+  child.kill("SIGKILL");
+  await closed;
+  assert.deepEqual(lines.slice(1), ["SIGTERM"]);
 });
 
 const here = { cwd: process.cwd(), env: process.env };
