@@ -155,7 +155,7 @@ export class EurekaClient {
     read: (reply: Reply) => T,
     signal: AbortSignal,
   ): Promise<{ readonly server: Server; readonly value: T }> {
-    let first: unknown;
+    const errors: unknown[] = [];
     const expected = (reply: Reply): boolean => statuses.includes(reply.status);
     for (const server of this.#servers.order()) {
       try {
@@ -167,10 +167,11 @@ export class EurekaClient {
         if (signal.aborted) throw thrown;
         // What one server refuses as wrong, the others do as well.
         if (thrown instanceof DiscoveryError && thrown.code === "INVALID") throw thrown;
-        first ??= thrown;
+        errors.push(thrown);
       }
     }
-    throw first;
+    // While any server may answer later, asking again is right.
+    throw errors.find((one) => one instanceof DiscoveryError && one.retryable) ?? errors[0];
   }
 
   async #try(

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 
 import { defaultWeight, DiscoveryError } from "@rollcall/core";
@@ -221,6 +222,8 @@ function tls(value: EurekaTls | undefined): EurekaTls | undefined {
     throw invalid("tls.cert and tls.key must be given together");
   }
   try {
+    // The context would silently leave out an authority that it cannot read.
+    for (const one of [ca ?? []].flat()) void new X509Certificate(one);
     createSecureContext({
       ...(ca === undefined ? {} : { ca: [ca].flat() }),
       ...(cert === undefined ? {} : { cert }),

@@ -32,8 +32,8 @@ interface Watcher {
 }
 
 /**
- * Changes stay in a server's delta for 180 s, pruned every 30 s: after a longer gap some may be missing
- * even if the hash, which only counts, happens to agree.
+ * Changes stay in a server's delta for 180 s, and what it serves may be cached for 30 s: after a longer gap
+ * some may be missing even if the hash, which only counts, happens to agree.
  */
 const deltaWindowMs = 150_000;
 

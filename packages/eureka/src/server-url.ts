@@ -43,6 +43,8 @@ export function parseServerUrl(text: string): Server {
   const hostAndPort = authority.slice(at + 1);
   let url: URL;
   try {
+    // The parser would take the path's first part for the host.
+    if (hostAndPort === "") throw new Error("no host");
     url = new URL(`${scheme}://${hostAndPort}${rest}`);
   } catch {
     throw new ServerUrlError(

@@ -48,11 +48,13 @@ export function rawEureka(url: string, tls?: RawTls): RawEureka {
           : { auth: `${decodeURIComponent(username)}:${decodeURIComponent(password)}` }),
       },
       (response) => {
-        text(response).then((answer) => {
+        const read = async (): Promise<{ status: number; json: unknown }> => {
+          const answer = await text(response);
           const isJson = response.headers["content-type"]?.includes("json") === true;
           const json: unknown = isJson && answer !== "" ? JSON.parse(answer) : undefined;
-          resolve({ status: response.statusCode ?? 0, json });
-        }, reject);
+          return { status: response.statusCode ?? 0, json };
+        };
+        resolve(read());
       },
     );
     request.on("error", reject);

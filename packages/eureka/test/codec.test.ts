@@ -1,0 +1,379 @@
+import type { NodeInput, ServiceNode } from "@rollcall/core";
+import { defineNode } from "@rollcall/core";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+
+import { readOneApplication } from "../src/apps.ts";
+import { type Decoded, decodeInstance } from "../src/codec.ts";
+import { parseDocument } from "../src/document.ts";
+import { encodeInstance, registrationBody } from "../src/instance-body.ts";
+import { readInstance } from "../src/instance.ts";
+import { captured } from "./captures.ts";
+
+const context = { registry: "eureka", app: "ORDERS", weight: 100 };
+const whole = {
+  instanceId: "a",
+  hostName: "a.example.com",
+  ipAddr: "10.0.0.1",
+  status: "UP",
+  port: { $: 8080, "@enabled": "true" },
+  securePort: { $: 443, "@enabled": "false" },
+  metadata: {},
+};
+
+function decode(changes: object, weight = 100): Decoded {
+  return decodeInstance(readInstance({ ...whole, ...changes }, "ORDERS[0]"), {
+    ...context,
+    weight,
+  });
+}
+
+function nodeOf(changes: object, weight?: number): ServiceNode {
+  const { node, error } = decode(changes, weight);
+  expect(error).toBeUndefined();
+  return node as ServiceNode;
+}
+
+function reasonOf(changes: object): string | undefined {
+  const { node, error } = decode(changes);
+  expect(node).toBeUndefined();
+  expect(error?.code).toBe("RECORD");
+  return error?.reason;
+}
+
+describe("status", () => {
+  test.each([
+    [{ status: "UP" }, "up"],
+    [{ status: "STARTING" }, "starting"],
+    [{ status: "DOWN" }, "down"],
+    [{ status: "OUT_OF_SERVICE" }, "draining"],
+    [{ status: "UNKNOWN" }, "unknown"],
+    [{ status: "SOMETHING" }, "unknown"],
+    [{ status: undefined }, "unknown"],
+    [{ status: 5 }, "unknown"],
+    [{ status: "UP", overriddenStatus: "UNKNOWN" }, "up"],
+    [{ status: "UP", overriddenStatus: "OUT_OF_SERVICE" }, "draining"],
+    [{ status: "DOWN", overriddenStatus: "UP" }, "up"],
+    [{ status: "UP", overriddenstatus: "DOWN" }, "down"],
+    [{ status: "UP", overriddenstatus: "DOWN", overriddenStatus: "UP" }, "down"],
+    [{ status: "UP", overriddenStatus: "nonsense" }, "up"],
+    [{ status: "UP", overriddenStatus: "" }, "up"],
+  ])("%j is %s", (changes, status) => {
+    expect(nodeOf(changes).status).toBe(status);
+  });
+});
+
+describe("host", () => {
+  test.each([
+    [{ ipAddr: "10.0.0.9" }, "10.0.0.9"],
+    [{ ipAddr: "2001:db8::1" }, "2001:db8::1"],
+    [{ ipAddr: "[2001:db8::1]" }, "2001:db8::1"],
+    [{ ipAddr: "orders-1.example.com" }, "orders-1.example.com"],
+    [{ ipAddr: undefined }, "a.example.com"],
+    [{ ipAddr: null }, "a.example.com"],
+    [{ ipAddr: "" }, "a.example.com"],
+    [{ ipAddr: "  " }, "a.example.com"],
+  ])("%j is %s", (changes, host) => {
+    expect(nodeOf(changes).host).toBe(host);
+  });
+
+  test.each([
+    [{ ipAddr: 5 }, "ipAddr must be a text"],
+    [{ ipAddr: { a: 1 } }, "ipAddr must be a text"],
+    [{ ipAddr: "", hostName: 5 }, "hostName must be a text"],
+    [{ ipAddr: "", hostName: "" }, "there is neither an ipAddr nor a hostName"],
+    [{ ipAddr: "10.0.0" }, "host must be an IPv4 address"],
+    [{ ipAddr: "evil.example/../x?y#z" }, "host must be an IPv4 address"],
+    [{ ipAddr: "a\r\nb" }, "host must not contain control characters"],
+  ])("%j is rejected", (changes, reason) => {
+    expect(reasonOf(changes)).toContain(reason);
+  });
+
+  test.each([
+    [{}, undefined],
+    [{ securePort: { $: 443, "@enabled": true } }, "a.example.com"],
+    [{ securePort: { $: 443, "@enabled": true }, hostName: "10.0.0.1" }, undefined],
+    [{ securePort: { $: 443, "@enabled": true }, hostName: "evil.example/../x" }, undefined],
+    [{ securePort: { $: 443, "@enabled": true }, ipAddr: "b.example.com" }, undefined],
+  ])("%j gives the hostname %s", (changes, hostname) => {
+    expect(nodeOf(changes).hostname).toBe(hostname);
+  });
+});
+
+describe("port", () => {
+  test.each([
+    [{}, 8080, false],
+    [{ port: { $: "8081", "@enabled": true } }, 8081, false],
+    [{ port: { $: " 8081 ", "@enabled": "TRUE" } }, 8081, false],
+    [{ port: { $: 8081, "@enabled": 1 } }, 8081, false],
+    [{ port: { $: 8081 } }, 8081, false],
+    [{ port: 8081 }, 8081, false],
+    [{ port: "8081", securePort: undefined }, 8081, false],
+    [{ securePort: { $: 8443, "@enabled": "true" } }, 8443, true],
+    [{ securePort: { $: "8443", "@enabled": true }, port: undefined }, 8443, true],
+    [
+      { securePort: { $: 8443, "@enabled": "1" }, port: { $: 8080, "@enabled": "false" } },
+      8443,
+      true,
+    ],
+    [{ securePort: { $: 0, "@enabled": "false" } }, 8080, false],
+    [{ securePort: 8443 }, 8080, false],
+  ])("%j is %d, secure %s", (changes, port, secure) => {
+    expect(nodeOf(changes)).toMatchObject({ port, secure });
+  });
+
+  const range = "port must be a whole number from 1 to 65535";
+  test.each([
+    [{ port: undefined, securePort: undefined }, "no port is enabled"],
+    [{ port: { $: 8080, "@enabled": "false" } }, "no port is enabled"],
+    [{ port: { $: 8080, "@enabled": "yes" } }, "no port is enabled"],
+    [{ port: { $: 0, "@enabled": "true" } }, range],
+    [{ port: { $: -1, "@enabled": "true" } }, range],
+    [{ port: { $: 65_536, "@enabled": "true" } }, range],
+    [{ port: { $: "99999", "@enabled": "true" } }, range],
+    [{ port: { $: 80.5, "@enabled": "true" } }, range],
+    [{ port: { $: "0x50", "@enabled": "true" } }, range],
+    [{ port: { $: [], "@enabled": "true" } }, range],
+    [{ port: [8080] }, range],
+    [{ securePort: { $: 0, "@enabled": "true" } }, "securePort must be a whole number"],
+  ])("%j is rejected", (changes, reason) => {
+    expect(reasonOf(changes)).toContain(reason);
+  });
+});
+
+describe("weight", () => {
+  test.each([
+    [{}, 100],
+    [{ weight: "5" }, 5],
+    [{ weight: 5 }, 5],
+    [{ weight: "0" }, 0],
+    [{ weight: "0.5" }, 0.5],
+    [{ weight: " 7 " }, 7],
+    [{ weight: "1e2" }, 100],
+  ])("%j is %d", (metadata, weight) => {
+    const node = nodeOf({ metadata });
+    expect(node.weight).toBe(weight);
+    expect(node.metadata).toEqual({});
+  });
+
+  test("the option is used where a record has none", () => {
+    expect(nodeOf({}, 7).weight).toBe(7);
+    expect(nodeOf({ metadata: { weight: "5" } }, 7).weight).toBe(5);
+  });
+
+  test.each(["heavy", "", "-1", "NaN", "Infinity", "1e999", "0x10", "1,5"])(
+    "%j is reported and the default is used",
+    (weight) => {
+      const { node, error } = decode({ metadata: { weight, version: "1" } }, 7);
+      expect(node).toMatchObject({ weight: 7, metadata: { version: "1" } });
+      expect(error?.code).toBe("RECORD");
+      expect(error?.reason).toBe("metadata.weight must be a finite number >= 0, 7 is used");
+    },
+  );
+});
+
+describe("metadata, zone and id", () => {
+  test("of others the zone is read and stays, numbers and flags become texts", () => {
+    const node = nodeOf({ metadata: { zone: "a", n: 5, yes: true, no: null, deep: { a: 1 } } });
+    expect(node.zone).toBe("a");
+    expect(node.metadata).toEqual({ zone: "a", n: "5", yes: "true" });
+  });
+
+  test("the zone of Amazon wins", () => {
+    const info = { name: "Amazon", metadata: { "availability-zone": "us-east-1a" } };
+    expect(nodeOf({ metadata: { zone: "a" }, dataCenterInfo: info }).zone).toBe("us-east-1a");
+  });
+
+  test.each([
+    [{ "@class": "java.util.Collections$EmptyMap" }, {}],
+    [{ class: "java.util.Collections$EmptyMap" }, {}],
+    [{ class: "economy" }, { class: "economy" }],
+    [undefined, {}],
+    [null, {}],
+    ["text", {}],
+    [["a"], {}],
+    [
+      { constructor: "x", toString: "y" },
+      { constructor: "x", toString: "y" },
+    ],
+  ])("%j is %j", (metadata, expected) => {
+    expect({ ...nodeOf({ metadata }).metadata }).toEqual(expected);
+  });
+
+  test("`__proto__` is a key like any other", () => {
+    const metadata = JSON.parse('{"__proto__":"polluted"}') as object;
+    expect(Object.entries(nodeOf({ metadata }).metadata)).toEqual([["__proto__", "polluted"]]);
+    expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
+  });
+
+  test.each([
+    [{}, "a"],
+    [{ instanceId: undefined }, "a.example.com"],
+    [{ instanceId: "", dataCenterInfo: { metadata: { "instance-id": "i-1" } } }, "i-1"],
+  ])("%j has the id %s", (changes, id) => {
+    expect(nodeOf(changes).id).toBe(id);
+  });
+
+  test("a record without a usable id is named by its place", () => {
+    const instance = readInstance({ ...whole, instanceId: 5 }, "ORDERS[3]");
+    expect(instance.key).toBe("ORDERS[3]");
+    expect(decodeInstance(instance, context).error?.reason).toBe("instanceId must be a text");
+    expect(decodeInstance(readInstance("x", "ORDERS[4]"), context).error?.message).toBe(
+      "eureka: decode ORDERS[4] of ORDERS failed: the record is not an object",
+    );
+  });
+
+  test("more metadata than a node may have is rejected", () => {
+    expect(reasonOf({ metadata: { a: "x".repeat(70_000) } })).toContain("65536 bytes");
+  });
+});
+
+describe("answers of a real server", () => {
+  function decodeCapture(name: string): Decoded[] {
+    const { instances, name: app } = readOneApplication(captured(name));
+    return [...instances.values()].map((one) => decodeInstance(one, { ...context, app }));
+  }
+
+  test("a Spring Boot application", () => {
+    expect(decodeCapture("provider-instance")).toEqual([
+      {
+        node: defineNode({
+          service: "USER-SERVICE",
+          id: "192.0.2.2:user-service:19001",
+          host: "127.0.0.1",
+          port: 19_001,
+          metadata: { "management.port": "19001" },
+        }),
+      },
+    ]);
+  });
+
+  test.each([
+    ["24-app-after-oos", { status: "draining", zone: "a" }],
+    ["43-app-secure", { secure: true, port: 8443, hostname: undefined }],
+    ["48-app-boolen", { secure: false, port: 8080 }],
+    ["60-app-noid", { id: "127.0.0.1" }],
+    ["68-app-dcaws", { zone: "us-east-1a", metadata: {} }],
+    ["73-app-badstatus", { status: "unknown" }],
+  ])("%s", (name, expected) => {
+    const [first] = decodeCapture(name);
+    expect(first?.error).toBeUndefined();
+    expect(first?.node).toMatchObject(expected);
+  });
+
+  test("bad ports and hosts are rejected one by one", () => {
+    for (const name of ["58-app-badport", "53-app-hostile-2", "54-app-hostile-xml"]) {
+      for (const { node, error } of decodeCapture(name)) {
+        expect(node).toBeUndefined();
+        expect(error?.code).toBe("RECORD");
+      }
+    }
+  });
+
+  test("XML and JSON of the same registry give the same nodes", () => {
+    const nodesOf = (name: string): unknown[] => {
+      const { applications } = captured(name) as { applications: { application: object[] } };
+      return applications.application.flatMap((application) => {
+        const { instances, name: app } = readOneApplication({ application });
+        return [...instances.values()].map((one) => {
+          const { node, error } = decodeInstance(one, { ...context, app });
+          return node ?? error?.message;
+        });
+      });
+    };
+    const fromJson = nodesOf("86-apps-full-json");
+    expect(fromJson.length).toBeGreaterThan(10);
+    expect(nodesOf("88-apps-full-xml")).toEqual(fromJson);
+    expect(nodesOf("95-delta-xml")).toEqual(nodesOf("94-delta-json"));
+  });
+});
+
+describe("properties", () => {
+  const text = fc.string({ unit: "grapheme", maxLength: 20 });
+  const key = fc.oneof(
+    text,
+    fc.constantFrom(
+      "zone",
+      "weight",
+      "@class",
+      "class",
+      "__proto__",
+      "rollcall.owner",
+      "rollcall.meta.zone",
+    ),
+  );
+  const visible = fc
+    .string({ unit: "grapheme", minLength: 1, maxLength: 20 })
+    .filter((one) => !/[\u0000-\u001f\u007f]/.test(one));
+  const dns = fc.domain();
+  const address = fc.oneof(fc.ipV4(), fc.ipV6(), dns);
+  const nodes: fc.Arbitrary<NodeInput> = fc.record(
+    {
+      service: fc.constant("ORDERS"),
+      host: address,
+      port: fc.integer({ min: 1, max: 65_535 }),
+      id: visible,
+      secure: fc.boolean(),
+      hostname: fc.option(dns, { nil: undefined }),
+      weight: fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }),
+      priority: fc.maxSafeInteger(),
+      status: fc.constantFrom("up", "starting", "draining", "down", "unknown"),
+      zone: fc.option(visible, { nil: undefined }),
+      metadata: fc.dictionary(key, text, { maxKeys: 5 }),
+    },
+    { requiredKeys: ["service", "host", "port"] },
+  );
+
+  test("what is registered comes back, in every field", () => {
+    fc.assert(
+      fc.property(nodes, (input) => {
+        const node = defineNode(input);
+        const owner = "1764000000000.00000000-0000-4000-8000-000000000000";
+        const body = encodeInstance(node, {
+          instance: {},
+          renewalIntervalMs: 30_000,
+          durationMs: 90_000,
+          owner,
+        });
+        const sent = registrationBody(body, node, undefined, 1);
+        const { instance } = parseDocument(Buffer.from(sent), "application/json");
+        const { node: back, error } = decodeInstance(readInstance(instance, "?"), context);
+        expect(error).toBeUndefined();
+        expect({ ...back, metadata: { ...back?.metadata } }).toEqual({
+          ...node,
+          // Eureka's own spelling of minus zero and the like is not worth a difference.
+          weight: node.weight + 0,
+          metadata: { ...node.metadata },
+        });
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("no record, however odd, makes the decoder throw", () => {
+    const odd = fc.oneof(
+      fc.anything(),
+      fc.record(
+        {
+          instanceId: fc.anything(),
+          hostName: fc.anything(),
+          ipAddr: fc.oneof(fc.ipV4(), fc.anything()),
+          status: fc.anything(),
+          overriddenStatus: fc.anything(),
+          port: fc.oneof(fc.anything(), fc.record({ $: fc.anything(), "@enabled": fc.anything() })),
+          securePort: fc.anything(),
+          metadata: fc.anything(),
+          dataCenterInfo: fc.anything(),
+        },
+        { requiredKeys: [] },
+      ),
+    );
+    fc.assert(
+      fc.property(odd, (raw) => {
+        const { node, error } = decodeInstance(readInstance(raw, "X[0]"), context);
+        expect(node !== undefined || error !== undefined).toBe(true);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+});
