@@ -148,7 +148,8 @@ export class Exchange {
       registry: this.#options.name,
       operation: `${operation} at ${server.url}`,
       reason,
-      cause: thrown,
+      // The parser's error carries a piece of what it could not parse.
+      cause: isParserError(thrown) ? undefined : thrown,
     });
   }
 }
@@ -184,6 +185,9 @@ function explain(
   if (thrown instanceof BodyError) return ["PROTOCOL", thrown.message];
   if (thrown instanceof NoPassword) return ["AUTH", thrown.message];
   const cause = thrown instanceof StaleConnection ? thrown.cause : thrown;
+  if (isParserError(cause)) {
+    return ["PROTOCOL", "the answer is not HTTP; is the scheme of the URL right?"];
+  }
   const { code } = cause as { readonly code?: unknown };
   switch (code) {
     case "UND_ERR_CONNECT_TIMEOUT":
@@ -196,13 +200,14 @@ function explain(
     default:
       break;
   }
-  if (typeof code === "string" && code.startsWith("HPE_")) {
-    return ["PROTOCOL", "the answer is not HTTP"];
-  }
   const shown = typeof code === "string" ? ` (${code})` : "";
   return thrown instanceof StaleConnection || typeof code !== "string" || code.startsWith("UND_")
     ? ["UNAVAILABLE", `the connection broke${shown}`]
     : ["UNAVAILABLE", `cannot be reached${shown}`];
+}
+
+function isParserError(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === "HTTPParserError";
 }
 
 function basic(username: string, password: string): string {
