@@ -1,0 +1,83 @@
+import { showAddress } from "../address.ts";
+import type { GatewayState } from "../state.ts";
+import type { AdminView } from "./answers.ts";
+
+/** The whole gateway at a glance: what the status page shows, as data. */
+export interface GatewayStatus {
+  readonly ready: boolean;
+  readonly listen: readonly string[];
+  readonly last_reload?: { readonly at: string; readonly refused?: string | undefined } | undefined;
+  readonly services: readonly ServiceStatus[];
+  readonly routes: readonly {
+    readonly id: string;
+    readonly uris: readonly string[];
+    readonly upstream: string;
+  }[];
+}
+
+/** One service that a route refers to. */
+export interface ServiceStatus {
+  readonly registry: string;
+  readonly service: string;
+  readonly state: "pending" | "fresh" | "stale";
+  readonly origin: string;
+  /** Since when the registry has not confirmed the nodes. */
+  readonly stale_since?: string | undefined;
+  readonly cause?: string | undefined;
+  readonly denied: number;
+  readonly rejected: number;
+  readonly nodes: readonly {
+    readonly id: string;
+    readonly address: string;
+    readonly status: string;
+    readonly weight: number;
+    readonly held: boolean;
+  }[];
+}
+
+/** Whether every service that a route refers to has answered once, or came from disk. */
+export function isReady(state: GatewayState): boolean {
+  return [...state.pools.values()].every(({ view }) => view.snapshot.state !== "pending");
+}
+
+/** Gathers {@link GatewayStatus}. */
+export function gatewayStatus({ state, metrics, addresses }: AdminView): GatewayStatus {
+  const { lastReload } = metrics;
+  return {
+    ready: isReady(state),
+    listen: addresses.map(showAddress),
+    last_reload:
+      lastReload === undefined
+        ? undefined
+        : { at: new Date(lastReload.at).toISOString(), refused: lastReload.refused },
+    services: [...state.pools.values()].map((pool): ServiceStatus => {
+      const { snapshot } = pool.view;
+      const held = new Set(snapshot.held.map(({ id }) => id));
+      return {
+        registry: snapshot.registry,
+        service: pool.name,
+        state: snapshot.state,
+        origin: snapshot.origin,
+        stale_since:
+          snapshot.staleSince === undefined
+            ? undefined
+            : new Date(snapshot.staleSince).toISOString(),
+        cause: snapshot.cause?.message,
+        denied: pool.denied,
+        rejected: snapshot.rejected.length,
+        nodes: snapshot.all.map((node) => ({
+          id: node.id,
+          address: showAddress(node),
+          status: node.status,
+          weight: node.weight,
+          held: held.has(node.id),
+        })),
+      };
+    }),
+    routes: state.config.routes.map(({ id, uris, upstream }) => ({
+      id,
+      uris,
+      upstream: upstream.source.kind === "service" ? upstream.source.service : upstream.key,
+    })),
+  };
+}

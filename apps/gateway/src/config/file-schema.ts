@@ -1,0 +1,121 @@
+import { BlockList, isIP } from "node:net";
+import * as z from "zod";
+
+import { type EurekaInput, eurekaSchema } from "./discovery-schema.ts";
+import { flag, integer, listenPort, text } from "./leaf.ts";
+import { type RouteInput, routeSchema, type ServiceInput, serviceSchema } from "./route-schema.ts";
+import { type UpstreamInput, upstreamSchema } from "./upstream-schema.ts";
+
+/** An address to listen on, as written. */
+export interface ListenInput {
+  readonly host?: string | undefined;
+  readonly port: number;
+}
+
+/** The admin listener, as written; port 9090 unless said. */
+export interface AdminInput {
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+}
+
+/** A whole configuration file, as written. */
+export interface FileInput {
+  readonly listen?: readonly ListenInput[] | undefined;
+  readonly admin?: AdminInput | null | undefined;
+  readonly discovery?: Readonly<Record<string, EurekaInput>> | null | undefined;
+  readonly routes?: readonly RouteInput[] | null | undefined;
+  readonly upstreams?: readonly UpstreamInput[] | null | undefined;
+  readonly services?: readonly ServiceInput[] | null | undefined;
+  readonly wait_ms?: number | undefined;
+  readonly drain_timeout?: number | undefined;
+  readonly snapshot_dir?: string | false | undefined;
+  readonly access_log?: boolean | undefined;
+  readonly node_addresses?:
+    | {
+        readonly allow?: readonly string[] | undefined;
+        readonly deny?: readonly string[] | undefined;
+      }
+    | undefined;
+}
+
+const address = text(253, "an IP address or a host name");
+
+const listenSchema: z.ZodType<ListenInput> = z.strictObject(
+  { host: address.optional(), port: listenPort },
+  "must be a map with host and port",
+);
+
+const adminSchema = z.strictObject(
+  { host: address.optional(), port: listenPort.optional() },
+  "must be a map with host and port",
+);
+
+const networks = z
+  .array(
+    z
+      .string("must be an IP address or a network such as 10.0.0.0/8")
+      .refine(isNetwork, "must be an IP address or a network such as 10.0.0.0/8"),
+    "must be a list of IP addresses and networks",
+  )
+  .optional();
+
+const lists = {
+  routes: z.array(routeSchema, "must be a list of routes").nullable().optional(),
+  upstreams: z.array(upstreamSchema, "must be a list of upstreams").nullable().optional(),
+  services: z.array(serviceSchema, "must be a list of services").nullable().optional(),
+};
+
+/** Shape of the file given with `--config`. */
+export const configFileSchema: z.ZodType<FileInput> = z.strictObject({
+  listen: z
+    .array(listenSchema, "must be a list such as [{ host: 127.0.0.1, port: 9080 }]")
+    .min(1, "must name at least one address"),
+  admin: adminSchema.nullable().optional(),
+  discovery: z
+    .record(
+      z
+        .string()
+        .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, hyphens or underscores"),
+      eurekaSchema,
+      "must be a map of registries by name",
+    )
+    .nullable()
+    .optional(),
+  ...lists,
+  wait_ms: integer(0, 60_000).optional(),
+  drain_timeout: integer(0, 600_000).optional(),
+  snapshot_dir: z
+    .union([z.literal(false), z.string().min(1)], "must be the path of a directory, or off")
+    .optional(),
+  access_log: flag().optional(),
+  node_addresses: z
+    .strictObject({ allow: networks, deny: networks }, "must be a map with allow and deny")
+    .optional(),
+});
+
+/** Shape of the file given with `--routes`: the lists of APISIX's standalone `apisix.yaml`. */
+export const routesFileSchema: z.ZodType<FileInput> = z.strictObject(lists);
+
+/** JSON Schema (draft 2020-12) of the file given with `--config`. */
+export function configJsonSchema(): object {
+  return z.toJSONSchema(configFileSchema, { io: "input", unrepresentable: "any" });
+}
+
+/** Keys that an object at this place of a file may have, for "did you mean". */
+export function keysOf(schema: z.ZodType): readonly string[] {
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+}
+
+function isNetwork(value: string): boolean {
+  const [host = "", prefix, ...more] = value.split("/");
+  const family = isIP(host);
+  if (family === 0 || more.length > 0) return false;
+  if (prefix === undefined) return true;
+  if (!/^[0-9]{1,3}$/.test(prefix)) return false;
+  try {
+    new BlockList().addSubnet(host, Number(prefix), family === 4 ? "ipv4" : "ipv6");
+    return true;
+  } catch {
+    return false;
+  }
+}

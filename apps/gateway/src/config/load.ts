@@ -1,0 +1,223 @@
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+
+import { readDocument } from "./document.ts";
+import type { EurekaInput } from "./discovery-schema.ts";
+import {
+  configFileSchema,
+  type FileInput,
+  type ListenInput,
+  routesFileSchema,
+} from "./file-schema.ts";
+import type { GatewayConfig, ListenConfig, RegistryConfig, RouteConfig } from "./gateway-config.ts";
+import { type Problem, tidyProblems } from "./problem.ts";
+import { redact } from "./redaction.ts";
+import { resolveEureka } from "./registry-resolution.ts";
+import { type CheckedFile, itemsById, type Resolution, written } from "./resolution.ts";
+import { checkService, resolveRoute } from "./route-resolution.ts";
+import type { RouteInput, ServiceInput } from "./route-schema.ts";
+import { resolveUpstream } from "./upstream-resolution.ts";
+import type { UpstreamInput } from "./upstream-schema.ts";
+import { showPath, validate } from "./validation.ts";
+
+/** Where a configuration comes from. */
+export interface ConfigSource {
+  /** Path of the file given with `--config`, relative to the working directory. */
+  readonly configFile: string;
+  /** Path of the file given with `--routes`. */
+  readonly routesFile?: string | undefined;
+  /** For `${{VAR}}`. Default: the process's. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+}
+
+/** A configuration, or every reason why there is none. */
+export interface LoadedConfig {
+  /** Absent when there are problems. */
+  readonly config?: GatewayConfig | undefined;
+  readonly problems: readonly Problem[];
+  /** What is accepted and probably not meant. */
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Reads, checks and resolves a configuration. Reads files and the environment, opens nothing else.
+ *
+ * Never throws for what a file says or is: everything wrong is in `problems`, all at once.
+ */
+export function loadConfig(source: ConfigSource): LoadedConfig {
+  const environment = source.environment ?? process.env;
+  const problems: Problem[] = [];
+  const names = [source.configFile];
+  if (source.routesFile !== undefined) names.push(source.routesFile);
+  const files: CheckedFile[] = [];
+  for (const [index, name] of names.entries()) {
+    const text = readText(name, problems);
+    if (text === undefined) continue;
+    const read = readDocument(name, text, environment);
+    problems.push(...read.problems);
+    if (read.document === undefined) continue;
+    const schema = index === 0 ? configFileSchema : routesFileSchema;
+    const validation = validate(read.document, schema);
+    problems.push(...validation.problems);
+    files.push({ document: read.document, validation });
+  }
+  const main = files.find(({ document }) => document.file === source.configFile);
+  if (main === undefined) return { problems: tidyProblems(problems), warnings: [] };
+  return resolveConfig(main, files, source, problems);
+}
+
+function resolveConfig(
+  main: CheckedFile,
+  files: readonly CheckedFile[],
+  source: ConfigSource,
+  problems: Problem[],
+): LoadedConfig {
+  const { document } = main;
+  const value = document.value as FileInput;
+  const warnings: Problem[] = [];
+  const directory = dirname(resolve(source.configFile));
+  const routes = itemsById<RouteInput>(files, "routes", problems);
+  const upstreams = itemsById<UpstreamInput>(files, "upstreams", problems);
+  const services = itemsById<ServiceInput>(files, "services", problems);
+  const resolution: Resolution = {
+    problems,
+    warnings,
+    upstreams,
+    services,
+    registryNames: registryNames(value),
+    registries: registries(main, directory, problems),
+  };
+  if (source.routesFile === undefined && document.at(["routes"]) === undefined) {
+    const message = "routes is missing; add routes: or give a file with --routes";
+    problems.push(document.problem([], message));
+  }
+  for (const item of upstreams.values()) {
+    if (item.good) resolveUpstream({ ...item, key: `upstream:${item.id}` }, resolution);
+  }
+  for (const item of services.values()) if (item.good) checkService(item, resolution);
+  const resolved: RouteConfig[] = [];
+  for (const item of routes.values()) {
+    const route = item.good ? resolveRoute(item, resolution) : undefined;
+    if (route !== undefined) resolved.push(route);
+  }
+  const listen = listeners(main, problems, warnings);
+  const tidy = { problems: tidyProblems(problems), warnings: tidyProblems(warnings) };
+  if (problems.length > 0) return tidy;
+  return {
+    ...tidy,
+    config: {
+      ...listen,
+      registries: resolution.registries,
+      routes: resolved,
+      waitMs: value.wait_ms ?? 1000,
+      drainMs: value.drain_timeout ?? 5000,
+      snapshotDir: snapshotDirectory(value.snapshot_dir, directory),
+      accessLog: value.access_log ?? false,
+      nodeAddresses: {
+        allow: value.node_addresses?.allow ?? [],
+        deny: value.node_addresses?.deny ?? [],
+      },
+      written: {
+        routes: written(routes),
+        upstreams: written(upstreams),
+        services: written(services),
+        discovery: Object.fromEntries(
+          Object.entries(value.discovery ?? {}).map(([name, entry]) => [name, redact(entry)]),
+        ),
+      },
+    },
+  };
+}
+
+function readText(name: string, problems: Problem[]): string | undefined {
+  try {
+    return readFileSync(name, "utf8");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const reasons: Record<string, string> = {
+      ENOENT: "there is no such file",
+      EISDIR: "is a directory, not a file",
+      EACCES: "may not be read (permission denied)",
+    };
+    problems.push({ file: name, message: reasons[code ?? ""] ?? `cannot be read (${code})` });
+    return undefined;
+  }
+}
+
+function registryNames(value: FileInput): readonly string[] {
+  const { discovery } = value;
+  return typeof discovery === "object" && discovery !== null ? Object.keys(discovery) : [];
+}
+
+function registries(
+  { document, validation }: CheckedFile,
+  directory: string,
+  problems: Problem[],
+): readonly RegistryConfig[] {
+  const { discovery } = document.value as FileInput;
+  const found: RegistryConfig[] = [];
+  for (const [name, input] of Object.entries(discovery ?? {})) {
+    const path = ["discovery", name];
+    if (!validation.isGood(path)) continue;
+    if (input.type === undefined && name !== "eureka") {
+      const message = `${showPath([...path, "type"])} is missing; say what kind of registry it is, such as type: eureka`;
+      problems.push(document.keyProblem(path, message));
+      continue;
+    }
+    const config = resolveEureka(document, name, input satisfies EurekaInput, directory, problems);
+    if (config !== undefined) found.push(config);
+  }
+  return found;
+}
+
+function listeners(
+  { document, validation }: CheckedFile,
+  problems: Problem[],
+  warnings: Problem[],
+): { readonly listen: readonly ListenConfig[]; readonly admin?: ListenConfig } {
+  if (!validation.isGood(["listen"]) || !validation.isGood(["admin"])) return { listen: [] };
+  const { listen = [], admin } = document.value as FileInput;
+  const taken = new Map<string, string>();
+  const claim = (config: ListenConfig, path: readonly PropertyKey[]): ListenConfig => {
+    const address = `${config.host} port ${config.port}`;
+    const other = taken.get(address);
+    if (config.port !== 0 && other !== undefined) {
+      problems.push(document.problem(path, `${config.key} is ${address}, as ${other} is already`));
+    }
+    taken.set(address, config.key);
+    return config;
+  };
+  const resolved = listen.map((input, index) =>
+    claim(listener(input, `listen[${index}]`), ["listen", index]),
+  );
+  if (!Object.hasOwn(document.value as object, "admin")) return { listen: resolved };
+  const adminListener = claim(listener({ host: admin?.host, port: admin?.port ?? 9090 }, "admin"), [
+    "admin",
+  ]);
+  if (!/^(?:127\.|::1$|localhost$)/.test(adminListener.host)) {
+    const message = `admin.host ${adminListener.host} can be reached from other machines; the admin listener has no access control`;
+    warnings.push(document.problem(["admin", "host"], message));
+  }
+  return { listen: resolved, admin: adminListener };
+}
+
+function listener(input: ListenInput, key: string): ListenConfig {
+  const host = (input.host ?? "127.0.0.1").replace(/^\[(.*)\]$/, "$1");
+  return { host, port: input.port, key };
+}
+
+/** The user's cache directory of this operating system, unless the file says otherwise. */
+function snapshotDirectory(
+  given: string | false | undefined,
+  directory: string,
+): string | undefined {
+  if (given === false || given === "off") return undefined;
+  if (given !== undefined) return resolve(directory, given);
+  const own = "rollcall-gateway";
+  if (process.platform === "darwin") return join(homedir(), "Library", "Caches", own);
+  if (process.platform === "win32") {
+    return join(process.env["LOCALAPPDATA"] ?? join(homedir(), "AppData", "Local"), own, "cache");
+  }
+  return join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), own);
+}

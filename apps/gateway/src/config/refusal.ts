@@ -1,0 +1,73 @@
+/**
+ * What Apache APISIX knows and this version does not, by the kind of object it stands in.
+ *
+ * Such keys get their own message: they are not misspelt, and ignoring them would change what a route
+ * does.
+ */
+export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
+  file: [
+    "apisix",
+    "config_provider",
+    "consumer_groups",
+    "consumers",
+    "deployment",
+    "ext-plugin",
+    "global_rules",
+    "graphql",
+    "nginx_config",
+    "plugin_attr",
+    "plugin_configs",
+    "plugin_metadata",
+    "plugins",
+    "protos",
+    "secrets",
+    "ssls",
+    "stream_plugins",
+    "stream_routes",
+    "wasm",
+    "workers",
+    "xrpc",
+  ],
+  listen: ["tls", "enable_http2", "enable_http3", "ip", "ssl"],
+  route: [
+    "filter_func",
+    "plugin_config_id",
+    "remote_addr",
+    "remote_addrs",
+    "script",
+    "script_id",
+    "vars",
+  ],
+  service: ["script"],
+  upstream: ["checks", "discovery_args", "hash_on", "keepalive_pool", "key", "tls", "warm_up_conf"],
+  rewrite: ["headers", "method", "use_real_request_uri_unsafe"],
+};
+
+/** Kinds of registry that are planned, or known from APISIX, and not in this version. */
+export const unsupportedRegistries: readonly string[] = [
+  "consul",
+  "consul_kv",
+  "dns",
+  "etcd",
+  "kubernetes",
+  "nacos",
+  "polaris",
+  "tars",
+  "zookeeper",
+];
+
+/** Balancing algorithms of APISIX that are not in this version. */
+export const unsupportedBalancers: readonly string[] = ["chash", "ewma", "least_conn", "p2c"];
+
+/** Upstream protocols of APISIX that are not in this version. */
+export const unsupportedSchemes: readonly string[] = [
+  "grpc",
+  "grpcs",
+  "kafka",
+  "tcp",
+  "tls",
+  "udp",
+];
+
+/** The end of every such message. */
+export const notInThisVersion = "not supported in this version";

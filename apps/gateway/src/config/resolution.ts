@@ -1,0 +1,77 @@
+import type { ConfigDocument, Path } from "./document.ts";
+import type { Problem } from "./problem.ts";
+import type { RegistryConfig, WrittenObject } from "./gateway-config.ts";
+import type { ServiceInput } from "./route-schema.ts";
+import type { UpstreamInput } from "./upstream-schema.ts";
+import { showPath, type Validation } from "./validation.ts";
+
+/** One object of a file and where it stands. */
+export interface Item<T> {
+  readonly document: ConfigDocument;
+  readonly path: Path;
+  readonly id: string;
+  readonly input: T;
+  /** Whether the schema finds nothing wrong with it. */
+  readonly good: boolean;
+}
+
+/** What is gathered while references are followed. */
+export interface Resolution {
+  readonly problems: Problem[];
+  readonly warnings: Problem[];
+  readonly upstreams: ReadonlyMap<string, Item<UpstreamInput>>;
+  readonly services: ReadonlyMap<string, Item<ServiceInput>>;
+  /** Names of `discovery`, also of those with problems. */
+  readonly registryNames: readonly string[];
+  readonly registries: readonly RegistryConfig[];
+}
+
+/** A checked file. */
+export interface CheckedFile {
+  readonly document: ConfigDocument;
+  readonly validation: Validation;
+}
+
+/**
+ * The items of one list, over all files, by id.
+ *
+ * An item without an id gets `arr_` and its position, counted from 1, as in APISIX. The same id twice
+ * is a problem.
+ */
+export function itemsById<T>(
+  files: readonly CheckedFile[],
+  list: "routes" | "upstreams" | "services",
+  problems: Problem[],
+): ReadonlyMap<string, Item<T>> {
+  const items = new Map<string, Item<T>>();
+  let position = 0;
+  for (const { document, validation } of files) {
+    const values = document.at([list]);
+    if (!Array.isArray(values)) continue;
+    for (const [index, input] of (values as T[]).entries()) {
+      position += 1;
+      const path = [list, index];
+      const given = document.at([...path, "id"]);
+      const id =
+        typeof given === "string" || typeof given === "number" ? String(given) : `arr_${position}`;
+      const known = items.get(id);
+      if (known !== undefined) {
+        const other = known.document.problem(known.path, "");
+        problems.push(
+          document.problem(
+            given === undefined ? path : [...path, "id"],
+            `${showPath([...path, "id"])}: the id ${JSON.stringify(id)} is taken by ${showPath(known.path)} (${other.file}:${other.line})`,
+          ),
+        );
+        continue;
+      }
+      items.set(id, { document, path, id, input, good: validation.isGood(path) });
+    }
+  }
+  return items;
+}
+
+/** Items as the admin listener shows them. */
+export function written<T>(items: ReadonlyMap<string, Item<T>>): readonly WrittenObject[] {
+  return [...items.values()].map(({ id, input }) => ({ id, value: { ...input, id } }));
+}

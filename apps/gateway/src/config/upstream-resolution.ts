@@ -1,0 +1,187 @@
+import { isIP } from "node:net";
+
+import { defineNode, DiscoveryError, type NodeInput } from "@rollcall/core";
+
+import type { ConfigDocument, Path } from "./document.ts";
+import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
+import type { Resolution } from "./resolution.ts";
+import { suggest } from "./suggestion.ts";
+import type { NodeEntry, TimeoutInput, UpstreamInput } from "./upstream-schema.ts";
+import { showPath } from "./validation.ts";
+
+/** APISIX's default for connect, send and read. */
+const defaultTimeoutS = 60;
+
+/** An upstream and the place it is written at. */
+export interface PlacedUpstream {
+  readonly document: ConfigDocument;
+  readonly path: Path;
+  readonly input: UpstreamInput;
+  /** Owner, for balancer state: `route:user`. */
+  readonly key: string;
+}
+
+/** Follows the references of one upstream and fills in its defaults. */
+export function resolveUpstream(
+  placed: PlacedUpstream,
+  resolution: Resolution,
+): UpstreamConfig | undefined {
+  const { input, document, path, key } = placed;
+  const secure = input.scheme === "https";
+  const source = nodeSource(placed, secure, resolution);
+  const host = hostRule(placed, resolution);
+  if (input.discovery_type !== undefined && input.service_name === undefined) {
+    const place = [...path, "discovery_type"];
+    const message = `${showPath(place)} needs a service_name beside it`;
+    resolution.problems.push(document.problem(place, message));
+  }
+  if (source === undefined || host === undefined) return undefined;
+  return {
+    key,
+    source,
+    type: input.type ?? "roundrobin",
+    secure,
+    host,
+    timeouts: resolveTimeouts(input.timeout),
+    retries: input.retries,
+    retryTimeoutMs: (input.retry_timeout ?? 0) * 1000,
+  };
+}
+
+/** Seconds, as APISIX has them, to milliseconds. */
+export function resolveTimeouts(timeout: TimeoutInput | undefined): UpstreamConfig["timeouts"] {
+  return {
+    connectMs: Math.ceil((timeout?.connect ?? defaultTimeoutS) * 1000),
+    sendMs: Math.ceil((timeout?.send ?? defaultTimeoutS) * 1000),
+    readMs: Math.ceil((timeout?.read ?? defaultTimeoutS) * 1000),
+  };
+}
+
+function nodeSource(
+  placed: PlacedUpstream,
+  secure: boolean,
+  resolution: Resolution,
+): NodeSource | undefined {
+  const { input, document, path } = placed;
+  if (input.service_name === undefined) {
+    if (input.nodes !== undefined) return fixedNodes(placed, secure, resolution);
+    if (input.discovery_type === undefined) {
+      const message = `${showPath(path)} needs a service_name or nodes`;
+      resolution.problems.push(document.problem(path, message));
+    }
+    return undefined;
+  }
+  if (input.nodes !== undefined) {
+    const place = [...path, "nodes"];
+    const message = `${showPath(place)} is not used: the registry's nodes of service_name ${JSON.stringify(input.service_name)} replace it`;
+    resolution.warnings.push(document.keyProblem(place, message));
+    // Wrong nodes are wrong all the same.
+    fixedNodes(placed, secure, resolution);
+  }
+  const registry = registryName(placed, resolution);
+  return registry === undefined
+    ? undefined
+    : { kind: "service", registry, service: input.service_name };
+}
+
+function registryName(placed: PlacedUpstream, resolution: Resolution): string | undefined {
+  const { input, document, path } = placed;
+  const { registryNames } = resolution;
+  const place = [...path, "discovery_type"];
+  if (input.discovery_type === undefined) {
+    if (registryNames.length === 1) return registryNames[0];
+    const fix =
+      registryNames.length === 0
+        ? "no registry is configured; add one under discovery:"
+        : `say which registry is meant: ${registryNames.join(", ")}`;
+    const message = `${showPath(place)} is missing; ${fix}`;
+    resolution.problems.push(document.problem(path, message));
+    return undefined;
+  }
+  if (registryNames.includes(input.discovery_type)) return input.discovery_type;
+  const meant = suggest(input.discovery_type, registryNames);
+  const fix =
+    meant !== undefined
+      ? `did you mean "${meant}"?`
+      : registryNames.length === 0
+        ? "no registry is configured; add it under discovery:"
+        : `configured: ${registryNames.join(", ")}`;
+  const message = `${showPath(place)} ${JSON.stringify(input.discovery_type)} is not configured under discovery; ${fix}`;
+  resolution.problems.push(document.problem(place, message));
+  return undefined;
+}
+
+function fixedNodes(
+  placed: PlacedUpstream,
+  secure: boolean,
+  resolution: Resolution,
+): NodeSource | undefined {
+  const { input, document, path } = placed;
+  const nodesPath = [...path, "nodes"];
+  const entries: { place: Path; entry: NodeEntry }[] = Array.isArray(input.nodes)
+    ? input.nodes.map((entry: NodeEntry, index) => ({ place: [...nodesPath, index], entry }))
+    : Object.entries((input.nodes ?? {}) as Record<string, number>).map(([address, weight]) => ({
+        place: [...nodesPath, address],
+        entry: { ...splitAddress(address), weight },
+      }));
+  const nodes: Omit<NodeInput, "service">[] = [];
+  const addresses = new Set<string>();
+  let good = true;
+  const refuse = (place: Path, message: string): void => {
+    good = false;
+    resolution.problems.push(document.keyProblem(place, `${showPath(place)} ${message}`));
+  };
+  for (const { place, entry } of entries) {
+    const node = {
+      host: withoutBrackets(entry.host),
+      port: entry.port ?? (secure ? 443 : 80),
+      secure,
+      weight: entry.weight,
+      ...(entry.priority === undefined ? {} : { priority: entry.priority }),
+      ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
+    };
+    try {
+      const { id } = defineNode({ ...node, service: "fixed" });
+      if (addresses.has(id)) refuse(place, `names the node ${id} a second time`);
+      addresses.add(id);
+      nodes.push(node);
+    } catch (error) {
+      if (!(error instanceof DiscoveryError)) throw error;
+      refuse(place, `is not a node: ${error.reason}`);
+    }
+  }
+  return good ? { kind: "fixed", nodes } : undefined;
+}
+
+/** `host:port`, `[v6]:port`, or a host alone; nonsense is left in the host, to be refused there. */
+function splitAddress(address: string): { host: string; port?: number } {
+  if (isIP(address) === 6) return { host: address };
+  const match = /^(.*):([^:\]]*)$/s.exec(address);
+  if (match === null) return { host: address };
+  const digits = match[2]!;
+  return { host: match[1]!, port: /^[0-9]{1,6}$/.test(digits) ? Number(digits) : Number.NaN };
+}
+
+function withoutBrackets(host: string): string {
+  const inner = /^\[(.*)\]$/.exec(host)?.[1];
+  return inner !== undefined && isIP(inner) === 6 ? inner : host;
+}
+
+function hostRule(
+  { input, document, path }: PlacedUpstream,
+  resolution: Resolution,
+): UpstreamConfig["host"] | undefined {
+  const rewrites = input.pass_host === "rewrite";
+  if (rewrites && input.upstream_host === undefined) {
+    const message = `${showPath([...path, "upstream_host"])} is missing; pass_host: rewrite needs it`;
+    resolution.problems.push(document.problem([...path, "pass_host"], message));
+    return undefined;
+  }
+  if (!rewrites && input.upstream_host !== undefined) {
+    const place = [...path, "upstream_host"];
+    const message = `${showPath(place)} is not used: it needs pass_host: rewrite`;
+    resolution.warnings.push(document.keyProblem(place, message));
+  }
+  if (rewrites) return { value: input.upstream_host! };
+  return input.pass_host === "node" ? "node" : "pass";
+}

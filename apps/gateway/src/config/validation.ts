@@ -1,0 +1,185 @@
+import * as z from "zod";
+
+import type { ConfigDocument, Path } from "./document.ts";
+import type { Problem } from "./problem.ts";
+import { isSecretKey, redactText } from "./redaction.ts";
+import { notInThisVersion, unsupportedKeys, unsupportedRegistries } from "./refusal.ts";
+import { suggest } from "./suggestion.ts";
+
+type Issue = z.core.$ZodIssue;
+
+/** What the schema says about one document. */
+export interface Validation {
+  readonly problems: readonly Problem[];
+  /** Whether nothing is wrong at `path`, above it or below it. */
+  isGood(path: Path): boolean;
+}
+
+/** Checks a document against the schema of its kind of file. */
+export function validate(document: ConfigDocument, schema: z.ZodType): Validation {
+  const issues = check(document, schema);
+  const problems = issues.flatMap((issue) => explain(document, schema, issue));
+  const bad = issues
+    .filter((issue) => issue.code !== "unrecognized_keys" || issue.path.length > 0)
+    .map((issue) => issue.path);
+  return {
+    problems,
+    isGood: (path) => !bad.some((other) => startsWith(path, other) || startsWith(other, path)),
+  };
+}
+
+/** `routes[0].upstream.type`: a path as people read it. */
+export function showPath(path: Path): string {
+  return path
+    .map((key, index) => {
+      if (typeof key === "number") return `[${key}]`;
+      const word = String(key);
+      const shown = /^[\w./:@-]{1,80}$/.test(word) ? word : JSON.stringify(word.slice(0, 80));
+      return index === 0 ? shown : `.${shown}`;
+    })
+    .join("");
+}
+
+function check(document: ConfigDocument, schema: z.ZodType): readonly Issue[] {
+  const result = schema.safeParse(document.value);
+  const issues = (result.error?.issues ?? []).flatMap(flatten);
+  let restored = false;
+  for (const issue of issues) {
+    // "0123" from the environment is a number in YAML's eyes and a fine password.
+    if (issue.code === "invalid_type" && issue.expected === "string") {
+      restored = document.restoreText(issue.path) || restored;
+    }
+  }
+  return restored ? check(document, schema) : issues;
+}
+
+/** Replaces a union's issue by those of the one branch that was meant, if there is one. */
+function flatten(issue: Issue): readonly Issue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const meant = issue.errors.find((errors) => errors.every((inner) => inner.path.length > 0));
+  if (meant === undefined || meant.length === 0) return [issue];
+  return meant.flatMap((inner) => flatten({ ...inner, path: [...issue.path, ...inner.path] }));
+}
+
+function explain(document: ConfigDocument, schema: z.ZodType, issue: Issue): Problem[] {
+  const { path } = issue;
+  if (path[0] === "discovery" && path.length >= 2) {
+    const refused = refusedRegistry(document, String(path[1]));
+    if (refused !== undefined) return [refused];
+  }
+  if (issue.code === "unrecognized_keys") {
+    return issue.keys.flatMap((key) => unknownKey(document, schema, path, key));
+  }
+  if (issue.code === "invalid_key") {
+    const inner = issue.issues[0]?.message ?? "is not a valid name";
+    return [document.keyProblem(path, `the name ${showPath(path)} ${inner}`)];
+  }
+  const value = document.at(path);
+  const name = path.length === 0 ? "the file" : showPath(path);
+  if (value === undefined) {
+    return [document.problem(path, `${name} is missing; it ${issue.message}`)];
+  }
+  return [document.problem(path, `${name} ${issue.message}${got(document, path, value)}`)];
+}
+
+function unknownKey(
+  document: ConfigDocument,
+  schema: z.ZodType,
+  path: Path,
+  key: string,
+): Problem[] {
+  const place = [...path, key];
+  const shown = showPath(place);
+  const kind = kindAt(path);
+  if ((unsupportedKeys[kind] ?? []).includes(key)) {
+    // An empty list says nothing, so nothing is lost: files exported by tools have them.
+    if (kind === "file" && isEmpty(document.at(place))) return [];
+    return [document.keyProblem(place, `${shown} is ${notInThisVersion}`)];
+  }
+  const meant = suggest(key, keysAt(schema, path));
+  if (meant !== undefined) {
+    return [document.keyProblem(place, `${shown} is not a known key; did you mean "${meant}"?`)];
+  }
+  if (kind === "plugins") {
+    const known = keysAt(schema, path).join(", ");
+    const message = `the plugin ${shown} is ${notInThisVersion} (supported: ${known})`;
+    return [document.keyProblem(place, message)];
+  }
+  const known = keysAt(schema, path).join(", ");
+  return [document.keyProblem(place, `${shown} is not a known key; known here: ${known}`)];
+}
+
+/** A registry of a kind this version does not have makes every other complaint about it moot. */
+function refusedRegistry(document: ConfigDocument, name: string): Problem | undefined {
+  const path = ["discovery", name];
+  const given = document.at([...path, "type"]);
+  const type = typeof given === "string" ? given : given === undefined ? name : undefined;
+  if (type === undefined || type === "eureka") return undefined;
+  const where = given === undefined ? path : [...path, "type"];
+  if (unsupportedRegistries.includes(type)) {
+    const message = `${showPath(path)}: the registry type ${type} is ${notInThisVersion} (supported: eureka)`;
+    return document.keyProblem(where, message);
+  }
+  if (given === undefined) return undefined;
+  const hint = suggest(type, ["eureka", ...unsupportedRegistries]);
+  const fix = hint === undefined ? "supported: eureka" : `did you mean "${hint}"?`;
+  return document.keyProblem(where, `${showPath(where)} is not a registry type; ${fix}`);
+}
+
+/** What kind of object stands at `path`, as {@link unsupportedKeys} calls it. */
+function kindAt(path: Path): string {
+  const last = path.at(-1);
+  if (last === undefined) return "file";
+  if (last === "plugins" || last === "upstream") return last;
+  if (last === "proxy-rewrite") return "rewrite";
+  if (path.length !== 2) return "";
+  const kinds: Record<string, string> = {
+    listen: "listen",
+    routes: "route",
+    services: "service",
+    upstreams: "upstream",
+  };
+  return kinds[String(path[0])] ?? "";
+}
+
+function keysAt(schema: z.ZodType, path: Path): readonly string[] {
+  let here: z.core.$ZodType = bare(schema);
+  for (const key of path) {
+    if (here instanceof z.ZodObject) here = bare(here.shape[String(key)]);
+    else if (here instanceof z.ZodArray) here = bare(here.element);
+    else if (here instanceof z.ZodRecord) here = bare(here.valueType);
+    else if (here instanceof z.ZodUnion) here = bare(here.options[0]);
+    else return [];
+    if (here instanceof z.ZodUnion && typeof key === "number") here = bare(here.options[0]);
+  }
+  return here instanceof z.ZodObject ? Object.keys(here.shape) : [];
+}
+
+function bare(schema: z.core.$ZodType | undefined): z.core.$ZodType {
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable) {
+    return bare(schema.unwrap());
+  }
+  return schema ?? z.never();
+}
+
+function got(document: ConfigDocument, path: Path, value: unknown): string {
+  if (path.length === 0) return "";
+  if (isSecretKey(path.at(-1)) || document.isFromEnvironment(path)) return "";
+  if (typeof value === "string") {
+    const shown = redactText(value);
+    return `, got ${JSON.stringify(shown.length > 80 ? `${shown.slice(0, 80)}…` : shown)}`;
+  }
+  if (value === null) return ", got nothing";
+  if (Array.isArray(value)) return ", got a list";
+  if (typeof value === "number" || typeof value === "boolean") return `, got ${value}`;
+  return ", got a map";
+}
+
+function isEmpty(value: unknown): boolean {
+  if (value === null || value === undefined) return true;
+  return typeof value === "object" && Object.keys(value).length === 0;
+}
+
+function startsWith(path: Path, start: Path): boolean {
+  return start.every((key, index) => path[index] === key);
+}

@@ -1,0 +1,276 @@
+import { type Completed, createProxy, type ListenAddress, type Proxy } from "@rollcall/proxy";
+
+import { showAddress } from "./address.ts";
+import { type AdminListener, startAdmin } from "./admin/listener.ts";
+import type { GatewayConfig, ListenConfig } from "./config/gateway-config.ts";
+import { failureReply, type RequestContext, routeRequest } from "./forwarding.ts";
+import { GatewayMetrics } from "./metrics.ts";
+import type { RegistryFactories } from "./registry-factory.ts";
+import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
+
+/** How long a reload waits for the registries it adds before it takes over, in ms. */
+const settleMs = 5_000;
+
+/** What a gateway needs besides its configuration. */
+export interface GatewayDeps {
+  readonly registries: RegistryFactories;
+  /** One line per finished request when `access_log` is on. */
+  readonly onAccess?: ((line: AccessLine) => void) | undefined;
+}
+
+/** One finished request. */
+export interface AccessLine {
+  readonly method: string;
+  readonly target: string;
+  readonly status: number;
+  readonly elapsedMs: number;
+  readonly attempts: number;
+  readonly node?: string | undefined;
+  readonly route?: string | undefined;
+  readonly service?: string | undefined;
+  readonly remoteAddress: string;
+}
+
+/** A running gateway. */
+export interface Gateway extends AsyncDisposable {
+  /** Addresses bound, in the order of `listen`. */
+  readonly addresses: readonly ListenAddress[];
+  readonly adminAddress: ListenAddress | undefined;
+  readonly config: GatewayConfig;
+  /**
+   * Goes over to another configuration: builds it in full, then swaps. Running requests finish.
+   * Registries whose configuration did not change keep their watches, balancers their turns.
+   *
+   * @throws {@link ListenError} when a new address is taken; DiscoveryError. Nothing changed then.
+   */
+  reload(config: GatewayConfig): Promise<void>;
+  /** Notes a reload that failed before {@link reload}: shown on the status page and in metrics. */
+  noteRefusedReload(reason: string): void;
+  /** Stops: idle at once, otherwise running requests have `drainMs` (default: `drain_timeout`). */
+  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
+}
+
+/** An address of `listen` or `admin` that could not be opened. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+  /** `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`… */
+  readonly code: string;
+
+  constructor(config: ListenConfig, cause: unknown) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
+    const reasons: Record<string, string> = {
+      EADDRINUSE: `is in use; stop the other process or change ${config.key}.port`,
+      EACCES: `may not be opened by this user; change ${config.key}.port`,
+      EADDRNOTAVAIL: `is not an address of this machine; change ${config.key}.host`,
+      ENOTFOUND: `is not a name that resolves; change ${config.key}.host`,
+    };
+    super(`${config.key}: ${showAddress(config)} ${reasons[code] ?? `cannot be opened (${code})`}`);
+    this.code = code;
+  }
+}
+
+interface OpenListener {
+  readonly config: ListenConfig;
+  readonly address: ListenAddress;
+  readonly proxy: Proxy;
+}
+
+/**
+ * Starts a gateway. Resolves when its listeners are open; registries may be down.
+ *
+ * @throws {@link ListenError} when an address cannot be opened; nothing is left running.
+ */
+export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
+  const gateway = new RunningGateway(deps);
+  await gateway.start(config);
+  return gateway;
+}
+
+class RunningGateway implements Gateway {
+  readonly #deps: GatewayDeps;
+  readonly #metrics: GatewayMetrics;
+  readonly #started = Promise.withResolvers<void>();
+  #state: GatewayState | undefined;
+  #listeners: readonly OpenListener[] = [];
+  #admin: AdminListener | undefined;
+  /** Reloads run one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #closed: Promise<void> | undefined;
+
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps;
+    this.#metrics = new GatewayMetrics(() => ({
+      state: this.#current,
+      inFlight: this.#listeners.reduce((sum, { proxy }) => sum + proxy.inFlight, 0),
+    }));
+  }
+
+  get addresses(): readonly ListenAddress[] {
+    return this.#listeners.map(({ address }) => address);
+  }
+
+  get adminAddress(): ListenAddress | undefined {
+    return this.#admin?.address;
+  }
+
+  get config(): GatewayConfig {
+    return this.#current.config;
+  }
+
+  get #current(): GatewayState {
+    // Everything that reads it runs after #started; before, requests wait for it.
+    return this.#state!;
+  }
+
+  async start(config: GatewayConfig): Promise<void> {
+    await this.#goOver(config);
+    this.#started.resolve();
+  }
+
+  reload(config: GatewayConfig): Promise<void> {
+    const done = this.#turn.then(() => this.#reload(config));
+    this.#turn = done.catch(() => undefined);
+    return done;
+  }
+
+  noteRefusedReload(reason: string): void {
+    this.#metrics.reloaded(reason);
+  }
+
+  close(options: { readonly drainMs?: number | undefined } = {}): Promise<void> {
+    this.#closed ??= this.#close(options.drainMs ?? this.#current.config.drainMs);
+    return this.#closed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #reload(config: GatewayConfig): Promise<void> {
+    if (this.#closed !== undefined) return;
+    try {
+      await this.#goOver(config);
+      this.#metrics.reloaded();
+    } catch (error) {
+      this.#metrics.reloaded(error instanceof Error ? error.message : "unknown error");
+      throw error;
+    }
+  }
+
+  /** Opens what is new, builds the state, swaps, and only then closes what is no longer wanted. */
+  async #goOver(config: GatewayConfig): Promise<void> {
+    const previous = this.#state;
+    const opened: AsyncDisposable[] = [];
+    try {
+      const listeners = await this.#openListeners(config, opened);
+      const admin = await this.#openAdmin(config, opened);
+      const own = [...listeners.map(({ address }) => address), ...(admin ? [admin.address] : [])];
+      const state = await buildState(
+        config,
+        {
+          factories: this.#deps.registries,
+          ownListeners: own,
+          onAttempt: (pool, outcome) => this.#metrics.attempt(pool, outcome),
+        },
+        previous,
+      );
+      if (previous !== undefined) await settled(state, settleMs);
+      const unwanted: AsyncDisposable[] = this.#listeners
+        .filter((one) => !listeners.includes(one))
+        .map(({ proxy }) => ({
+          [Symbol.asyncDispose]: () => proxy.close({ drainMs: config.drainMs }),
+        }));
+      if (this.#admin !== undefined && this.#admin !== admin) unwanted.push(this.#admin);
+      this.#state = state;
+      this.#listeners = listeners;
+      this.#admin = admin;
+      this.#metrics.forgetAllBut(config);
+      // Requests that run on the old listeners must not hold the reload up.
+      for (const one of unwanted) void one[Symbol.asyncDispose]();
+      if (previous !== undefined) await disposeState(previous, state);
+    } catch (error) {
+      await Promise.all(opened.map((one) => one[Symbol.asyncDispose]()));
+      throw error;
+    }
+  }
+
+  async #openListeners(
+    config: GatewayConfig,
+    opened: AsyncDisposable[],
+  ): Promise<readonly OpenListener[]> {
+    const listeners: OpenListener[] = [];
+    for (const wanted of config.listen) {
+      const known = this.#listeners.find(
+        (one) => sameAddress(one.config, wanted) && !listeners.includes(one),
+      );
+      listeners.push(known ?? (await this.#openListener(wanted, opened)));
+    }
+    return listeners;
+  }
+
+  async #openListener(config: ListenConfig, opened: AsyncDisposable[]): Promise<OpenListener> {
+    const proxy = createProxy({
+      route: (head) =>
+        this.#state === undefined
+          ? this.#started.promise.then(() => routeRequest(head, () => this.#current))
+          : routeRequest(head, () => this.#current),
+      describeFailure: failureReply,
+      onCompleted: (completed) => this.#completed(completed),
+    });
+    try {
+      const address = await proxy.listen({ host: config.host, port: config.port });
+      opened.push({ [Symbol.asyncDispose]: () => proxy.close({ drainMs: 0 }) });
+      return { config, address, proxy };
+    } catch (error) {
+      throw new ListenError(config, error);
+    }
+  }
+
+  async #openAdmin(
+    config: GatewayConfig,
+    opened: AsyncDisposable[],
+  ): Promise<AdminListener | undefined> {
+    const { admin: wanted } = config;
+    if (wanted === undefined) return undefined;
+    if (this.#admin !== undefined && sameAddress(this.#admin.config, wanted)) return this.#admin;
+    try {
+      const admin = await startAdmin(wanted, async () => {
+        await this.#started.promise;
+        return { state: this.#current, metrics: this.#metrics, addresses: this.addresses };
+      });
+      opened.push(admin);
+      return admin;
+    } catch (error) {
+      throw new ListenError(wanted, error);
+    }
+  }
+
+  #completed(completed: Completed): void {
+    const context = completed.context as RequestContext | undefined;
+    this.#metrics.completed(completed, context);
+    if (this.#state?.config.accessLog !== true) return;
+    const { method, target, status, elapsedMs, attempts, node, remoteAddress } = completed;
+    this.#deps.onAccess?.({
+      method,
+      target,
+      status,
+      elapsedMs,
+      attempts,
+      node: node === undefined ? undefined : showAddress(node),
+      route: context?.route.id,
+      service: context?.route.target.pool.name,
+      remoteAddress,
+    });
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    await this.#turn;
+    await Promise.all(this.#listeners.map(({ proxy }) => proxy.close({ drainMs })));
+    await this.#admin?.[Symbol.asyncDispose]();
+    await disposeState(this.#current);
+  }
+}
+
+function sameAddress(a: ListenConfig, b: ListenConfig): boolean {
+  return a.host === b.host && a.port === b.port;
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+/** The gateway's command line: config → registries → discovery → balancer → proxy. */
+import { readFileSync } from "node:fs";
+
+import { parseCommand, usage } from "./cli.ts";
+import { configJsonSchema } from "./config/file-schema.ts";
+import { loadConfig } from "./config/load.ts";
+import { formatProblem } from "./config/problem.ts";
+import { ListenError } from "./gateway.ts";
+import { createLog } from "./log.ts";
+import { registryFactories } from "./registry-factories.ts";
+import { runGateway } from "./run.ts";
+
+const command = parseCommand(process.argv.slice(2));
+switch (command.kind) {
+  case "help":
+    process.stdout.write(usage);
+    break;
+  case "version": {
+    const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+    process.stdout.write(`${(JSON.parse(text) as { version: string }).version}\n`);
+    break;
+  }
+  case "print-schema":
+    process.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+    break;
+  case "wrong":
+    process.stderr.write(`rollcall-gateway: ${command.message}\n`);
+    process.exitCode = 2;
+    break;
+  case "check":
+  case "run":
+    await load(command);
+}
+
+async function load(asked: Extract<typeof command, { kind: "check" | "run" }>): Promise<void> {
+  const loaded = loadConfig(asked);
+  if (loaded.config === undefined || asked.kind === "check") {
+    for (const one of [...loaded.problems, ...loaded.warnings]) {
+      const kind = loaded.problems.includes(one) ? "" : "warning: ";
+      process.stderr.write(`${kind}${formatProblem(one)}\n`);
+    }
+    if (loaded.config === undefined) process.exitCode = 2;
+    else process.stdout.write(`${asked.configFile}: ok, ${loaded.config.routes.length} routes\n`);
+    return;
+  }
+  try {
+    await serve(asked, loaded);
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    process.stderr.write(`rollcall-gateway: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}
+
+async function serve(
+  source: { readonly configFile: string; readonly routesFile?: string | undefined },
+  loaded: ReturnType<typeof loadConfig>,
+): Promise<void> {
+  const log = createLog();
+  const running = await runGateway(source, loaded, { log, registries: registryFactories });
+  process.on("SIGHUP", () => void running.reload());
+  let asked = false;
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.on(name, () => {
+      if (asked) process.exit(1);
+      asked = true;
+      log.info(`${name}: stopping`);
+      // A registry that does not let go must not keep the process.
+      setTimeout(() => process.exit(0), running.gateway.config.drainMs + 2_000).unref();
+      void running.stop().then(() => process.exit(0));
+    });
+  }
+}

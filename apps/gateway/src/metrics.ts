@@ -1,0 +1,178 @@
+import type { AttemptOutcome, Completed } from "@rollcall/proxy";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+
+import type { GatewayConfig } from "./config/gateway-config.ts";
+import type { RequestContext } from "./forwarding.ts";
+import type { GatewayState } from "./state.ts";
+import type { NodePool } from "./upstream/node-pool.ts";
+
+/** What is measured when somebody asks, rather than counted as it happens. */
+export interface MetricsSource {
+  readonly state: GatewayState;
+  readonly inFlight: number;
+}
+
+/** How the last reload went. */
+export interface ReloadNote {
+  readonly at: number;
+  /** Why it was refused; `undefined` when it was not. */
+  readonly refused?: string | undefined;
+}
+
+/** The gateway's Prometheus metrics; every label is bounded by the configuration. */
+export class GatewayMetrics {
+  readonly #registry = new Registry();
+  readonly #requests: Counter<"route" | "status">;
+  readonly #duration: Histogram<"route">;
+  readonly #attempts: Counter<"registry" | "service" | "outcome">;
+  readonly #reloads: Counter<"result">;
+  #lastReload: ReloadNote | undefined;
+
+  constructor(source: () => MetricsSource) {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#requests = new Counter({
+      name: "rollcall_requests_total",
+      help: "Finished requests by route id and status; status 0: the client left first.",
+      labelNames: ["route", "status"],
+      registers,
+    });
+    this.#duration = new Histogram({
+      name: "rollcall_request_duration_seconds",
+      help: "From the request head to the end of the answer, by route id.",
+      labelNames: ["route"],
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    });
+    this.#attempts = new Counter({
+      name: "rollcall_upstream_attempts_total",
+      help: "Attempts to have a node answer, by how they ended.",
+      labelNames: ["registry", "service", "outcome"],
+      registers,
+    });
+    this.#reloads = new Counter({
+      name: "rollcall_config_reloads_total",
+      help: "Configuration reloads by result.",
+      labelNames: ["result"],
+      registers,
+    });
+    for (const result of ["applied", "refused"]) this.#reloads.inc({ result }, 0);
+    this.#observe(source);
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  get lastReload(): ReloadNote | undefined {
+    return this.#lastReload;
+  }
+
+  /** Prometheus text format. */
+  render(): Promise<string> {
+    return this.#registry.metrics();
+  }
+
+  completed(completed: Completed, context: RequestContext | undefined): void {
+    const route = context?.route.id ?? "";
+    this.#requests.inc({ route, status: completed.status });
+    this.#duration.observe({ route }, completed.elapsedMs / 1000);
+  }
+
+  attempt({ source, name }: NodePool, outcome: AttemptOutcome): void {
+    const registry = source.kind === "service" ? source.registry : "fixed";
+    this.#attempts.inc({ registry, service: name, outcome });
+  }
+
+  /** @param refused  Why nothing changed. */
+  reloaded(refused?: string): void {
+    this.#lastReload = { at: Date.now(), refused };
+    this.#reloads.inc({ result: refused === undefined ? "applied" : "refused" });
+  }
+
+  /** Series of routes and services that a reload took away would stay for ever. */
+  forgetAllBut(config: GatewayConfig): void {
+    const routes = new Set(["", ...config.routes.map(({ id }) => id)]);
+    const services = new Set(
+      config.routes.map(({ upstream: { key, source } }) =>
+        source.kind === "service" ? `${source.registry} ${source.service}` : `fixed ${key}`,
+      ),
+    );
+    void forget(this.#requests, ({ route }) => routes.has(String(route)));
+    void forget(this.#duration, ({ route }) => routes.has(String(route)));
+    void forget(this.#attempts, ({ registry, service }) => services.has(`${registry} ${service}`));
+  }
+
+  #observe(source: () => MetricsSource): void {
+    this.#gauge("rollcall_discovery_nodes", "Nodes of a service, by state.", (set) => {
+      for (const { pool, labels } of services(source())) {
+        const { nodes, all, held } = pool.view.snapshot;
+        set(nodes.length, { ...labels, state: "routable" });
+        set(all.length, { ...labels, state: "all" });
+        set(held.length, { ...labels, state: "held" });
+        set(pool.denied, { ...labels, state: "denied" });
+      }
+    });
+    this.#gauge("rollcall_discovery_state", "1 for the state the service is in.", (set) => {
+      for (const { pool, labels } of services(source())) {
+        for (const state of ["pending", "fresh", "stale"]) {
+          set(pool.view.snapshot.state === state ? 1 : 0, { ...labels, state });
+        }
+      }
+    });
+    const age = "How long the registry has not confirmed the nodes; 0 while it does.";
+    this.#gauge("rollcall_discovery_stale_seconds", age, (set) => {
+      for (const { pool, labels } of services(source())) {
+        const { staleSince = Date.now() } = pool.view.snapshot;
+        set(Math.max(0, Date.now() - staleSince) / 1000, labels);
+      }
+    });
+    this.#gauge("rollcall_requests_in_flight", "Requests being served now.", (set) => {
+      set(source().inFlight, {});
+    });
+    const last = "1 unless the last reload was refused.";
+    this.#gauge("rollcall_config_last_reload_successful", last, (set) => {
+      set(this.#lastReload?.refused === undefined ? 1 : 0, {});
+    });
+  }
+
+  /** A gauge whose values are read when somebody asks. */
+  #gauge(
+    name: string,
+    help: string,
+    collect: (set: (value: number, labels: Labels) => void) => void,
+  ): void {
+    const gauge = new Gauge({
+      name,
+      help,
+      labelNames: ["registry", "service", "state"],
+      registers: [],
+      collect() {
+        gauge.reset();
+        collect((value, labels) => gauge.set(labels, value));
+      },
+    });
+    this.#registry.registerMetric(gauge);
+  }
+}
+
+type Labels = Record<string, string | number>;
+
+function services({ state }: MetricsSource): { pool: NodePool; labels: Labels }[] {
+  return [...state.pools.values()].flatMap((pool) =>
+    pool.source.kind === "fixed"
+      ? []
+      : [{ pool, labels: { registry: pool.source.registry, service: pool.name } }],
+  );
+}
+
+async function forget(
+  metric: Counter | Histogram,
+  keep: (labels: Labels) => boolean,
+): Promise<void> {
+  const { values } = await metric.get();
+  for (const { labels } of values) {
+    const own = Object.entries(labels as Labels).filter(([name]) => name !== "le");
+    if (!keep(Object.fromEntries(own))) metric.remove(Object.fromEntries(own));
+  }
+}

@@ -1,0 +1,91 @@
+import { resolve } from "node:path";
+
+import type { Logger } from "pino";
+
+import { showAddress } from "./address.ts";
+import { loadConfig, type ConfigSource } from "./config/load.ts";
+import { formatProblem } from "./config/problem.ts";
+import { watchFiles } from "./file-watch.ts";
+import { type Gateway, startGateway } from "./gateway.ts";
+import { logDiscovery } from "./log.ts";
+import type { RegistryFactories } from "./registry-factory.ts";
+
+/** What the running process needs. */
+export interface RunParts {
+  readonly log: Logger;
+  readonly registries: RegistryFactories;
+}
+
+/** A gateway that follows its files. */
+export interface RunningProcess {
+  readonly gateway: Gateway;
+  /** Reads the files again and goes over to what they say; a wrong file changes nothing. */
+  reload(): Promise<void>;
+  /** Drains and stops. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Runs a gateway on files: starts it, follows the files, writes the log.
+ *
+ * @param loaded  What `source` says, without problems.
+ * @throws ListenError when an address cannot be opened.
+ */
+export async function runGateway(
+  source: ConfigSource,
+  loaded: ReturnType<typeof loadConfig>,
+  { log, registries }: RunParts,
+): Promise<RunningProcess> {
+  const stopping = new AbortController();
+  logDiscovery(log, stopping.signal);
+  for (const warning of loaded.warnings) log.warn(formatProblem(warning));
+  const gateway = await startGateway(loaded.config!, {
+    registries,
+    onAccess: (line) => log.info(line, "request"),
+  });
+  announce(gateway, log, "listening");
+
+  const reload = async (): Promise<void> => {
+    const next = loadConfig(source);
+    for (const warning of next.warnings) log.warn(formatProblem(warning));
+    if (next.config === undefined) {
+      for (const problem of next.problems) log.error(formatProblem(problem));
+      log.error("reload refused, nothing changed");
+      gateway.noteRefusedReload(formatProblem(next.problems[0]!));
+      return;
+    }
+    try {
+      await gateway.reload(next.config);
+      announce(gateway, log, "reloaded");
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : "unknown error";
+      log.error(`reload refused, nothing changed: ${reason}`);
+    }
+  };
+  const files = [source.configFile, source.routesFile].filter((file) => file !== undefined);
+  watchFiles(
+    files.map((file) => resolve(file)),
+    stopping.signal,
+    () => void reload(),
+  );
+  return {
+    gateway,
+    reload,
+    async stop() {
+      stopping.abort();
+      await gateway.close();
+    },
+  };
+}
+
+function announce({ addresses, adminAddress, config }: Gateway, log: Logger, what: string): void {
+  log.info(
+    {
+      listen: addresses.map((address) => `http://${showAddress(address)}`),
+      admin: adminAddress === undefined ? undefined : `http://${showAddress(adminAddress)}`,
+      routes: config.routes.length,
+      registries: config.registries.map(({ name }) => name),
+    },
+    what,
+  );
+}

@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from "node:util";
+
+import { roundRobin } from "@rollcall/balancer";
+import {
+  createDiscovery,
+  type Discovery,
+  fixedView,
+  type Registry,
+  type ServiceView,
+} from "@rollcall/core";
+import type { AttemptOutcome } from "@rollcall/proxy";
+
+import type {
+  GatewayConfig,
+  NodeSource,
+  RegistryConfig,
+  RouteConfig,
+} from "./config/gateway-config.ts";
+import type { RegistryFactories } from "./registry-factory.ts";
+import { createRouter, type Router } from "./routing/router.ts";
+import { addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
+import { NodePool } from "./upstream/node-pool.ts";
+import { Upstream } from "./upstream/upstream.ts";
+
+/** A registry at work and the configuration it was made from. */
+export interface RunningRegistry {
+  readonly config: RegistryConfig;
+  readonly registry: Registry;
+  readonly discovery: Discovery;
+}
+
+/** A route and the upstream it leads to. */
+export interface RunningRoute extends RouteConfig {
+  readonly target: Upstream;
+}
+
+/** Everything that one configuration stands for, apart from listeners. */
+export interface GatewayState {
+  readonly config: GatewayConfig;
+  readonly registries: ReadonlyMap<string, RunningRegistry>;
+  /** By key. */
+  readonly pools: ReadonlyMap<string, NodePool>;
+  readonly router: Router<RunningRoute>;
+}
+
+/** What building a state needs besides the configuration. */
+export interface StateParts {
+  readonly factories: RegistryFactories;
+  readonly ownListeners: readonly OwnListener[];
+  readonly onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void;
+}
+
+/**
+ * Builds the state of a configuration, taking over from `previous` whatever did not change: registries
+ * with their watches, and balancers with their place in the turn.
+ *
+ * Nothing of `previous` is touched, so that it can go on serving if this throws.
+ *
+ * @throws DiscoveryError `INVALID` from a registry's or a view's own checks; nothing is left running.
+ */
+export async function buildState(
+  config: GatewayConfig,
+  parts: StateParts,
+  previous?: GatewayState,
+): Promise<GatewayState> {
+  const registries = new Map<string, RunningRegistry>();
+  const pools = new Map<string, NodePool>();
+  const state: GatewayState = { config, registries, pools, router: createRouter([]) };
+  try {
+    for (const one of config.registries) {
+      registries.set(one.name, runningRegistry(one, config, parts.factories, previous));
+    }
+    const policy = addressPolicy(config.nodeAddresses, parts.ownListeners);
+    const routes: RunningRoute[] = [];
+    for (const route of config.routes) {
+      const { key, source } = route.upstream;
+      let pool = pools.get(key);
+      if (pool === undefined) {
+        const view = openView(key, source, registries);
+        const balancer = previous?.pools.get(key)?.balancer ?? roundRobin();
+        pool = new NodePool({ key, source, view, balancer, policy });
+        pools.set(key, pool);
+      }
+      const target = new Upstream(route.upstream, pool, parts.onAttempt);
+      routes.push({ ...route, target });
+    }
+    return { ...state, router: createRouter(routes) };
+  } catch (error) {
+    await disposeState(state, previous);
+    throw error;
+  }
+}
+
+/** Ends what `state` runs and `except` does not share. */
+export async function disposeState(state: GatewayState, except?: GatewayState): Promise<void> {
+  for (const { view } of state.pools.values()) view[Symbol.dispose]();
+  const kept = new Set([...(except?.registries.values() ?? [])].map(({ registry }) => registry));
+  const ending = [...state.registries.values()].filter(({ registry }) => !kept.has(registry));
+  await Promise.all(
+    ending.map(async ({ discovery, registry }) => {
+      await discovery[Symbol.asyncDispose]();
+      await registry[Symbol.asyncDispose]();
+    }),
+  );
+}
+
+/** Resolves when every view has something to say, or after `timeoutMs`. */
+export async function settled(state: GatewayState, timeoutMs: number): Promise<void> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  const views = [...state.pools.values()].map(({ view }) => view);
+  // A registry that refuses us has said all it will: its view stays pending and carries the cause.
+  await Promise.allSettled(views.map((view) => view.ready({ signal })));
+}
+
+function runningRegistry(
+  wanted: RegistryConfig,
+  config: GatewayConfig,
+  factories: RegistryFactories,
+  previous: GatewayState | undefined,
+): RunningRegistry {
+  const known = previous?.registries.get(wanted.name);
+  const sameDisk = previous?.config.snapshotDir === config.snapshotDir;
+  if (known !== undefined && sameDisk && isDeepStrictEqual(known.config, wanted)) return known;
+  const registry = factories[wanted.type](wanted);
+  const discovery = createDiscovery(registry, { snapshotDir: config.snapshotDir });
+  return { config: wanted, registry, discovery };
+}
+
+function openView(
+  key: string,
+  source: NodeSource,
+  registries: ReadonlyMap<string, RunningRegistry>,
+): ServiceView {
+  if (source.kind === "fixed") return fixedView(key, source.nodes);
+  // Every name was checked against `discovery` when the configuration was resolved.
+  return registries.get(source.registry)!.discovery.service(source.service);
+}

@@ -1,0 +1,44 @@
+import type { Balancer } from "@rollcall/balancer";
+import type { ServiceNode, ServiceView } from "@rollcall/core";
+
+import type { NodeSource } from "../config/gateway-config.ts";
+import { type AddressPolicy, allowedNodes } from "./address-policy.ts";
+
+/** The nodes of one upstream and whose turn it is among them; shared by the routes that use it. */
+export class NodePool {
+  /** Owner of the upstream: `route:user`. */
+  readonly key: string;
+  readonly source: NodeSource;
+  readonly view: ServiceView;
+  readonly balancer: Balancer;
+  readonly #allowed: (nodes: readonly ServiceNode[]) => readonly ServiceNode[];
+
+  constructor(parts: {
+    readonly key: string;
+    readonly source: NodeSource;
+    readonly view: ServiceView;
+    readonly balancer: Balancer;
+    readonly policy: AddressPolicy;
+  }) {
+    this.key = parts.key;
+    this.source = parts.source;
+    this.view = parts.view;
+    this.balancer = parts.balancer;
+    this.#allowed = allowedNodes(parts.policy);
+  }
+
+  /** Service name, or the owner's key for fixed nodes. */
+  get name(): string {
+    return this.source.kind === "service" ? this.source.service : this.key;
+  }
+
+  /** Routable nodes that may be connected to; the same array while nothing in it changes. */
+  get nodes(): readonly ServiceNode[] {
+    return this.#allowed(this.view.nodes);
+  }
+
+  /** How many routable nodes the address rules keep out. */
+  get denied(): number {
+    return this.view.nodes.length - this.nodes.length;
+  }
+}

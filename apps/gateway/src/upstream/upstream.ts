@@ -1,0 +1,60 @@
+import type { ServiceNode } from "@rollcall/core";
+import type { Attempt, AttemptOutcome, Forward, UpstreamNode } from "@rollcall/proxy";
+
+import type { UpstreamConfig } from "../config/gateway-config.ts";
+import type { NodePool } from "./node-pool.ts";
+
+/** What one route forwards to: a pool of nodes, and how to try them. */
+export class Upstream {
+  readonly config: UpstreamConfig;
+  readonly pool: NodePool;
+  readonly #onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void;
+
+  /** @param onAttempt  Told once per finished attempt. */
+  constructor(
+    config: UpstreamConfig,
+    pool: NodePool,
+    onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void,
+  ) {
+    this.config = config;
+    this.pool = pool;
+    this.#onAttempt = onAttempt;
+  }
+
+  /** Forwards a request to one node after the other. */
+  forward(request: {
+    readonly target: string | undefined;
+    readonly host: string | undefined;
+    readonly context: unknown;
+  }): Forward {
+    const { config } = this;
+    return {
+      kind: "forward",
+      pick: (tried) => this.#pick(tried),
+      target: request.target,
+      host: request.host === undefined ? config.host : { value: request.host },
+      timeouts: config.timeouts,
+      retries: config.retries ?? Math.max(0, this.pool.nodes.length - 1),
+      retryTimeoutMs: config.retryTimeoutMs,
+      context: request.context,
+    };
+  }
+
+  #pick(tried: readonly UpstreamNode[]): Attempt | undefined {
+    const skip =
+      tried.length === 0
+        ? undefined
+        : (node: ServiceNode) =>
+            tried.some((other) => other.host === node.host && other.port === node.port);
+    const picked = this.pool.balancer.pick(this.pool.nodes, undefined, skip);
+    if (picked === undefined) return undefined;
+    const { node } = picked;
+    return {
+      node: this.config.secure && !node.secure ? { ...node, secure: true } : node,
+      done: (outcome, elapsedMs) => {
+        picked.done(outcome, elapsedMs);
+        this.#onAttempt(this.pool, outcome);
+      },
+    };
+  }
+}
