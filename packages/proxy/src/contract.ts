@@ -76,6 +76,8 @@ export interface Reply {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
+  /** Handed back unread in {@link Completed}, when this is what `route` answered. */
+  readonly context?: unknown;
 }
 
 /** Why the engine answers by itself. */

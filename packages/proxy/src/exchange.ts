@@ -80,10 +80,10 @@ export class Exchange {
     let node: UpstreamNode | undefined;
     try {
       const decision = await this.#options.route(this.#head);
+      this.#context = decision.context;
       if (decision.kind === "reply") {
         if (!this.#gone) sendReply(this.#response, decision);
       } else {
-        this.#context = decision.context;
         node = await this.#forward(decision);
       }
     } catch {
