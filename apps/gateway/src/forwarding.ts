@@ -30,12 +30,13 @@ export function routeRequest(
     return errorReply("ROUTE_NOT_FOUND", "no route fits this host, path and method");
   }
   const { pool } = route.target;
+  const context: RequestContext = { route };
   if (pool.view.snapshot.state !== "pending") return answer(route, parsed);
   return waitForNodes(route, config.waitMs).then((state) => {
     if (state === "known") return answer(route, parsed);
     // The configuration was replaced meanwhile; the new one may route this elsewhere.
     if (state === "replaced") return routeRequest(head, current);
-    return errorReply("DISCOVERY_PENDING", pendingReason(route), pool.name);
+    return { ...errorReply("DISCOVERY_PENDING", pendingReason(route), pool.service), context };
   });
 }
 
@@ -54,18 +55,20 @@ export function failureReply(failure: ProxyFailure): Reply {
   return errorReply(
     codeOfFailure[failure.reason],
     reasons[failure.reason] ?? failure.detail,
-    context?.route.target.pool.name,
+    context?.route.target.pool.service,
   );
 }
 
 function answer(route: RunningRoute, parsed: ParsedTarget): Forward | Reply {
   const { pool } = route.target;
-  if (pool.nodes.length === 0) return errorReply("NO_NODES", noNodesReason(route), pool.name);
+  const context: RequestContext = { route };
+  if (pool.nodes.length === 0) {
+    return { ...errorReply("NO_NODES", noNodesReason(route), pool.service), context };
+  }
   const rewritten =
     route.rewrite === undefined
       ? undefined
       : rewriteTarget(route.rewrite, parsed.path, parsed.query);
-  const context: RequestContext = { route };
   return route.target.forward({ target: rewritten ?? parsed.forward, host: route.host, context });
 }
 

@@ -215,6 +215,7 @@ class RunningGateway implements Gateway {
           ? this.#started.promise.then(() => routeRequest(head, () => this.#current))
           : routeRequest(head, () => this.#current),
       describeFailure: failureReply,
+      allowAddress: (address) => this.#current.policy.allowsAddress(address),
       onCompleted: (completed) => this.#completed(completed),
     });
     try {
@@ -258,7 +259,7 @@ class RunningGateway implements Gateway {
       attempts,
       node: node === undefined ? undefined : showAddress(node),
       route: context?.route.id,
-      service: context?.route.target.pool.name,
+      service: context?.route.target.pool.service,
       remoteAddress,
     });
   }

@@ -4,12 +4,12 @@ import { readFileSync } from "node:fs";
 
 import { parseCommand, usage } from "./cli.ts";
 import { configJsonSchema } from "./config/file-schema.ts";
-import { loadConfig } from "./config/load.ts";
+import { loadConfig, type LoadedConfig } from "./config/load.ts";
 import { formatProblem } from "./config/problem.ts";
 import { ListenError } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { registryFactories } from "./registry-factories.ts";
-import { runGateway } from "./run.ts";
+import { checkRegistries, runGateway } from "./run.ts";
 
 const command = parseCommand(process.argv.slice(2));
 switch (command.kind) {
@@ -35,13 +35,18 @@ switch (command.kind) {
 
 async function load(asked: Extract<typeof command, { kind: "check" | "run" }>): Promise<void> {
   const loaded = loadConfig(asked);
-  if (loaded.config === undefined || asked.kind === "check") {
-    for (const one of [...loaded.problems, ...loaded.warnings]) {
-      const kind = loaded.problems.includes(one) ? "" : "warning: ";
-      process.stderr.write(`${kind}${formatProblem(one)}\n`);
+  const refused = await checkRegistries(loaded, asked.configFile, registryFactories);
+  const problems = [...loaded.problems, ...refused];
+  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
+  if (loaded.config === undefined || problems.length > 0) {
+    process.exitCode = 2;
+    return;
+  }
+  if (asked.kind === "check") {
+    for (const warning of loaded.warnings) {
+      process.stderr.write(`warning: ${formatProblem(warning)}\n`);
     }
-    if (loaded.config === undefined) process.exitCode = 2;
-    else process.stdout.write(`${asked.configFile}: ok, ${loaded.config.routes.length} routes\n`);
+    process.stdout.write(`${asked.configFile}: ok\n`);
     return;
   }
   try {
@@ -55,7 +60,7 @@ async function load(asked: Extract<typeof command, { kind: "check" | "run" }>): 
 
 async function serve(
   source: { readonly configFile: string; readonly routesFile?: string | undefined },
-  loaded: ReturnType<typeof loadConfig>,
+  loaded: LoadedConfig,
 ): Promise<void> {
   const log = createLog();
   const running = await runGateway(source, loaded, { log, registries: registryFactories });

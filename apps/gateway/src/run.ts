@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 
+import { DiscoveryError } from "@rollcall/core";
 import type { Logger } from "pino";
 
 import { showAddress } from "./address.ts";
-import { loadConfig, type ConfigSource } from "./config/load.ts";
-import { formatProblem } from "./config/problem.ts";
+import { type ConfigSource, loadConfig, type LoadedConfig } from "./config/load.ts";
+import { formatProblem, type Problem } from "./config/problem.ts";
 import { watchFiles } from "./file-watch.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { logDiscovery } from "./log.ts";
@@ -14,6 +15,24 @@ import type { RegistryFactories } from "./registry-factory.ts";
 export interface RunParts {
   readonly log: Logger;
   readonly registries: RegistryFactories;
+}
+
+/** What the registries' own packages say against a configuration; nothing is connected to. */
+export async function checkRegistries(
+  { config }: LoadedConfig,
+  file: string,
+  factories: RegistryFactories,
+): Promise<readonly Problem[]> {
+  const problems: Problem[] = [];
+  for (const one of config?.registries ?? []) {
+    try {
+      await factories[one.type](one)[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!(error instanceof DiscoveryError)) throw error;
+      problems.push({ file, message: `discovery.${one.name}: ${error.reason}` });
+    }
+  }
+  return problems;
 }
 
 /** A gateway that follows its files. */
@@ -33,7 +52,7 @@ export interface RunningProcess {
  */
 export async function runGateway(
   source: ConfigSource,
-  loaded: ReturnType<typeof loadConfig>,
+  loaded: LoadedConfig,
   { log, registries }: RunParts,
 ): Promise<RunningProcess> {
   const stopping = new AbortController();

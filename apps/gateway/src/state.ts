@@ -18,7 +18,7 @@ import type {
 } from "./config/gateway-config.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 import { createRouter, type Router } from "./routing/router.ts";
-import { addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
+import { type AddressPolicy, addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
 import { NodePool } from "./upstream/node-pool.ts";
 import { Upstream } from "./upstream/upstream.ts";
 
@@ -41,6 +41,7 @@ export interface GatewayState {
   /** By key. */
   readonly pools: ReadonlyMap<string, NodePool>;
   readonly router: Router<RunningRoute>;
+  readonly policy: AddressPolicy;
 }
 
 /** What building a state needs besides the configuration. */
@@ -65,12 +66,12 @@ export async function buildState(
 ): Promise<GatewayState> {
   const registries = new Map<string, RunningRegistry>();
   const pools = new Map<string, NodePool>();
-  const state: GatewayState = { config, registries, pools, router: createRouter([]) };
+  const policy = addressPolicy(config.nodeAddresses, parts.ownListeners);
+  const state: GatewayState = { config, registries, pools, policy, router: createRouter([]) };
   try {
     for (const one of config.registries) {
       registries.set(one.name, runningRegistry(one, config, parts.factories, previous));
     }
-    const policy = addressPolicy(config.nodeAddresses, parts.ownListeners);
     const routes: RunningRoute[] = [];
     for (const route of config.routes) {
       const { key, source } = route.upstream;

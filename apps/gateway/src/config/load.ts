@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
+import { addressPolicy } from "../upstream/address-policy.ts";
 import { readDocument } from "./document.ts";
 import type { EurekaInput } from "./discovery-schema.ts";
 import {
@@ -80,25 +81,28 @@ function resolveConfig(
   const routes = itemsById<RouteInput>(files, "routes", problems);
   const upstreams = itemsById<UpstreamInput>(files, "upstreams", problems);
   const services = itemsById<ServiceInput>(files, "services", problems);
+  const rules = main.validation.isGood(["node_addresses"]) ? value.node_addresses : undefined;
+  const nodeAddresses = { allow: rules?.allow ?? [], deny: rules?.deny ?? [] };
   const resolution: Resolution = {
     problems,
     warnings,
     upstreams,
     services,
     registryNames: registryNames(value),
-    registries: registries(main, directory, problems),
+    policy: addressPolicy(nodeAddresses, []),
   };
+  const registries = resolveRegistries(main, directory, problems);
   if (source.routesFile === undefined && document.at(["routes"]) === undefined) {
     const message = "routes is missing; add routes: or give a file with --routes";
     problems.push(document.problem([], message));
   }
   for (const item of upstreams.values()) {
-    if (item.good) resolveUpstream({ ...item, key: `upstream:${item.id}` }, resolution);
+    resolveUpstream({ ...item, key: `upstream:${item.id}` }, resolution);
   }
-  for (const item of services.values()) if (item.good) checkService(item, resolution);
+  for (const item of services.values()) checkService(item, resolution);
   const resolved: RouteConfig[] = [];
   for (const item of routes.values()) {
-    const route = item.good ? resolveRoute(item, resolution) : undefined;
+    const route = resolveRoute(item, resolution);
     if (route !== undefined) resolved.push(route);
   }
   const listen = listeners(main, problems, warnings);
@@ -108,16 +112,13 @@ function resolveConfig(
     ...tidy,
     config: {
       ...listen,
-      registries: resolution.registries,
+      registries,
       routes: resolved,
       waitMs: value.wait_ms ?? 1000,
       drainMs: value.drain_timeout ?? 5000,
       snapshotDir: snapshotDirectory(value.snapshot_dir, directory),
       accessLog: value.access_log ?? false,
-      nodeAddresses: {
-        allow: value.node_addresses?.allow ?? [],
-        deny: value.node_addresses?.deny ?? [],
-      },
+      nodeAddresses,
       written: {
         routes: written(routes),
         upstreams: written(upstreams),
@@ -150,7 +151,7 @@ function registryNames(value: FileInput): readonly string[] {
   return typeof discovery === "object" && discovery !== null ? Object.keys(discovery) : [];
 }
 
-function registries(
+function resolveRegistries(
   { document, validation }: CheckedFile,
   directory: string,
   problems: Problem[],

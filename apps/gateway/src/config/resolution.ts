@@ -1,6 +1,7 @@
+import type { AddressPolicy } from "../upstream/address-policy.ts";
 import type { ConfigDocument, Path } from "./document.ts";
 import type { Problem } from "./problem.ts";
-import type { RegistryConfig, WrittenObject } from "./gateway-config.ts";
+import type { WrittenObject } from "./gateway-config.ts";
 import type { ServiceInput } from "./route-schema.ts";
 import type { UpstreamInput } from "./upstream-schema.ts";
 import { showPath, type Validation } from "./validation.ts";
@@ -10,9 +11,13 @@ export interface Item<T> {
   readonly document: ConfigDocument;
   readonly path: Path;
   readonly id: string;
+  /** What is right in it; a key that is there and wrong is missing here. */
   readonly input: T;
-  /** Whether the schema finds nothing wrong with it. */
-  readonly good: boolean;
+}
+
+/** Whether a key is written down, right or wrong. */
+export function isWritten({ document, path }: Item<unknown>, key: string): boolean {
+  return document.at([...path, key]) !== undefined;
 }
 
 /** What is gathered while references are followed. */
@@ -23,7 +28,7 @@ export interface Resolution {
   readonly services: ReadonlyMap<string, Item<ServiceInput>>;
   /** Names of `discovery`, also of those with problems. */
   readonly registryNames: readonly string[];
-  readonly registries: readonly RegistryConfig[];
+  readonly policy: AddressPolicy;
 }
 
 /** A checked file. */
@@ -48,9 +53,11 @@ export function itemsById<T>(
   for (const { document, validation } of files) {
     const values = document.at([list]);
     if (!Array.isArray(values)) continue;
-    for (const [index, input] of (values as T[]).entries()) {
+    for (const index of values.keys()) {
       position += 1;
       const path = [list, index];
+      const input = validation.soundPart(path);
+      if (typeof input !== "object") continue;
       const given = document.at([...path, "id"]);
       const id =
         typeof given === "string" || typeof given === "number" ? String(given) : `arr_${position}`;
@@ -65,7 +72,7 @@ export function itemsById<T>(
         );
         continue;
       }
-      items.set(id, { document, path, id, input, good: validation.isGood(path) });
+      items.set(id, { document, path, id, input: input as T });
     }
   }
   return items;

@@ -2,7 +2,7 @@ import type { Rewrite } from "../routing/rewrite.ts";
 import { compilePattern, type RewritePattern } from "../routing/rewrite.ts";
 import type { ConfigDocument, Path } from "./document.ts";
 import type { RouteConfig, UpstreamConfig } from "./gateway-config.ts";
-import type { Item, Resolution } from "./resolution.ts";
+import { isWritten, type Item, type Resolution } from "./resolution.ts";
 import type { RewriteInput, RouteInput, ServiceInput } from "./route-schema.ts";
 import { suggest } from "./suggestion.ts";
 import { resolveTimeouts, resolveUpstream } from "./upstream-resolution.ts";
@@ -21,7 +21,7 @@ export function resolveRoute(
   const service = reference(item, "service_id", resolution.services, resolution);
   const uris = onePlural(item, "uri", "uris", resolution) ?? [];
   const hosts = onePlural(item, "host", "hosts", resolution) ?? service?.input.hosts ?? [];
-  if (uris.length === 0 && document.at([...path, "uris"]) === undefined) {
+  if (!isWritten(item, "uri") && !isWritten(item, "uris")) {
     resolution.problems.push(document.problem(path, `${showPath(path)} needs a uri or uris`));
   }
   for (const uri of uris) checkReachable(item, uri, resolution);
@@ -32,15 +32,12 @@ export function resolveRoute(
   return {
     id,
     uris,
-    hosts: hosts.map((host) => host.toLowerCase().replace(/^\[(.*)\]$/, "[$1]")),
+    hosts: hosts.map((host) => host.toLowerCase()),
     methods: input.methods ?? [],
     priority: input.priority ?? 0,
     rewrite: rewrite?.compiled,
     host: rewrite?.host,
-    upstream:
-      input.timeout === undefined
-        ? upstream
-        : { ...upstream, timeouts: resolveTimeouts({ ...input.timeout }) },
+    upstream: { ...upstream, timeouts: resolveTimeouts(input.timeout, upstream.timeouts) },
   };
 }
 
@@ -74,7 +71,6 @@ function routeUpstream(
   }
   if (input.upstream !== undefined) return inline;
   if (service !== undefined) {
-    if (!service.good) return undefined;
     if (service.input.upstream_id !== undefined) {
       return namedUpstream(service, { ...resolution, problems: [], warnings: [] });
     }
@@ -82,7 +78,11 @@ function routeUpstream(
       return serviceUpstream(service, { ...resolution, problems: [], warnings: [] });
     }
   }
-  if (input.service_id === undefined || service !== undefined) {
+  const keys = ["upstream", "upstream_id"];
+  const written = [item, ...(service === undefined ? [] : [service])].some((one) =>
+    keys.some((key) => isWritten(one, key)),
+  );
+  if (!written && (!isWritten(item, "service_id") || service !== undefined)) {
     const message = `${showPath(path)} has no upstream; add upstream, upstream_id or a service_id whose service has one`;
     resolution.problems.push(document.problem(path, message));
   }
@@ -94,7 +94,7 @@ function namedUpstream(
   resolution: Resolution,
 ): UpstreamConfig | undefined {
   const upstream = reference(item, "upstream_id", resolution.upstreams, resolution);
-  if (upstream === undefined || !upstream.good) return undefined;
+  if (upstream === undefined) return undefined;
   // Its own problems are reported once, where it stands.
   return resolveUpstream(
     { ...upstream, key: `upstream:${upstream.id}` },
@@ -152,7 +152,7 @@ function checkReachable(
   uri: string,
   resolution: Resolution,
 ): void {
-  if (!/\/\/|\/\.{1,2}(?:\/|\*?$)/.test(uri) || /\/\.{1,2}\*$/.test(uri)) return;
+  if (!/\/\/|\/\.{1,2}(?:\/|$)/.test(uri)) return;
   const place =
     input.uri === undefined ? [...path, "uris", input.uris!.indexOf(uri)] : [...path, "uri"];
   const message = `${showPath(place)} can never match, because paths are normalised first: write it without "//", "/./" and "/../"`;
@@ -172,7 +172,6 @@ function pluginRewrite(
   if (item.input.plugins?.["proxy-rewrite"] !== undefined || service === undefined) {
     return compileRewrite(item.document, item.path, item.input, resolution);
   }
-  if (!service.good) return "refused";
   return compileRewrite(service.document, service.path, service.input, {
     ...resolution,
     problems: [],
@@ -190,7 +189,8 @@ function compileRewrite(
   if (rewrite === undefined) return undefined;
   const path = [...owner, "plugins", "proxy-rewrite"];
   const { uri, regex_uri: pairs, host } = rewrite;
-  if (uri === undefined && pairs === undefined && host === undefined) {
+  const keys = ["uri", "regex_uri", "host"];
+  if (keys.every((key) => document.at([...path, key]) === undefined)) {
     const message = `${showPath(path)} does nothing; give it uri, regex_uri or host`;
     resolution.problems.push(document.problem(path, message));
     return "refused";

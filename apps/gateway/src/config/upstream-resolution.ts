@@ -10,7 +10,7 @@ import type { NodeEntry, TimeoutInput, UpstreamInput } from "./upstream-schema.t
 import { showPath } from "./validation.ts";
 
 /** APISIX's default for connect, send and read. */
-const defaultTimeoutS = 60;
+const defaultTimeouts = { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 };
 
 /** An upstream and the place it is written at. */
 export interface PlacedUpstream {
@@ -30,7 +30,8 @@ export function resolveUpstream(
   const secure = input.scheme === "https";
   const source = nodeSource(placed, secure, resolution);
   const host = hostRule(placed, resolution);
-  if (input.discovery_type !== undefined && input.service_name === undefined) {
+  const named = document.at([...path, "service_name"]) !== undefined;
+  if (input.discovery_type !== undefined && !named) {
     const place = [...path, "discovery_type"];
     const message = `${showPath(place)} needs a service_name beside it`;
     resolution.problems.push(document.problem(place, message));
@@ -48,12 +49,17 @@ export function resolveUpstream(
   };
 }
 
-/** Seconds, as APISIX has them, to milliseconds. */
-export function resolveTimeouts(timeout: TimeoutInput | undefined): UpstreamConfig["timeouts"] {
+/** Seconds, as APISIX has them, to milliseconds; what is left out is as in `otherwise`. */
+export function resolveTimeouts(
+  timeout: TimeoutInput | undefined,
+  otherwise: UpstreamConfig["timeouts"] = defaultTimeouts,
+): UpstreamConfig["timeouts"] {
+  const ms = (seconds: number | undefined, other: number): number =>
+    seconds === undefined ? other : Math.ceil(seconds * 1000);
   return {
-    connectMs: Math.ceil((timeout?.connect ?? defaultTimeoutS) * 1000),
-    sendMs: Math.ceil((timeout?.send ?? defaultTimeoutS) * 1000),
-    readMs: Math.ceil((timeout?.read ?? defaultTimeoutS) * 1000),
+    connectMs: ms(timeout?.connect, otherwise.connectMs),
+    sendMs: ms(timeout?.send, otherwise.sendMs),
+    readMs: ms(timeout?.read, otherwise.readMs),
   };
 }
 
@@ -65,7 +71,8 @@ function nodeSource(
   const { input, document, path } = placed;
   if (input.service_name === undefined) {
     if (input.nodes !== undefined) return fixedNodes(placed, secure, resolution);
-    if (input.discovery_type === undefined) {
+    const keys = ["service_name", "discovery_type", "nodes"];
+    if (keys.every((key) => document.at([...path, key]) === undefined)) {
       const message = `${showPath(path)} needs a service_name or nodes`;
       resolution.problems.push(document.problem(path, message));
     }
@@ -89,6 +96,7 @@ function registryName(placed: PlacedUpstream, resolution: Resolution): string | 
   const { registryNames } = resolution;
   const place = [...path, "discovery_type"];
   if (input.discovery_type === undefined) {
+    if (document.at(place) !== undefined) return undefined;
     if (registryNames.length === 1) return registryNames[0];
     const fix =
       registryNames.length === 0
@@ -142,6 +150,12 @@ function fixedNodes(
     };
     try {
       const { id } = defineNode({ ...node, service: "fixed" });
+      if (!resolution.policy.allows(node)) {
+        refuse(
+          place,
+          "is an address that is denied; if it is meant, add it to node_addresses.allow",
+        );
+      }
       if (addresses.has(id)) refuse(place, `names the node ${id} a second time`);
       addresses.add(id);
       nodes.push(node);
@@ -173,6 +187,7 @@ function hostRule(
 ): UpstreamConfig["host"] | undefined {
   const rewrites = input.pass_host === "rewrite";
   if (rewrites && input.upstream_host === undefined) {
+    if (document.at([...path, "upstream_host"]) !== undefined) return undefined;
     const message = `${showPath([...path, "upstream_host"])} is missing; pass_host: rewrite needs it`;
     resolution.problems.push(document.problem([...path, "pass_host"], message));
     return undefined;

@@ -11,8 +11,13 @@ type Issue = z.core.$ZodIssue;
 /** What the schema says about one document. */
 export interface Validation {
   readonly problems: readonly Problem[];
-  /** Whether nothing is wrong at `path`, above it or below it. */
+  /** Whether nothing is wrong at `path`, above it or below it, but for unknown keys. */
   isGood(path: Path): boolean;
+  /**
+   * The value at `path` without whatever is wrong or unknown in it, so that the rest can be checked
+   * further; a list with a wrong item goes as a whole. `undefined` when nothing is left.
+   */
+  soundPart(path: Path): unknown;
 }
 
 /** Checks a document against the schema of its kind of file. */
@@ -20,12 +25,33 @@ export function validate(document: ConfigDocument, schema: z.ZodType): Validatio
   const issues = check(document, schema);
   const problems = issues.flatMap((issue) => explain(document, schema, issue));
   const bad = issues
-    .filter((issue) => issue.code !== "unrecognized_keys" || issue.path.length > 0)
+    .filter((issue) => issue.code !== "unrecognized_keys")
     .map((issue) => issue.path);
+  const wrong = new Set(
+    issues.flatMap((issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => showPath([...issue.path, key]))
+        : [showPath(issue.path)],
+    ),
+  );
   return {
     problems,
     isGood: (path) => !bad.some((other) => startsWith(path, other) || startsWith(other, path)),
+    soundPart: (path) => soundPart(document.at(path), path, wrong),
   };
+}
+
+function soundPart(value: unknown, path: Path, wrong: ReadonlySet<string>): unknown {
+  if (wrong.has(showPath(path))) return undefined;
+  if (Array.isArray(value)) {
+    const items = value.map((item, index) => soundPart(item, [...path, index], wrong));
+    return items.includes(undefined) ? undefined : items;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const entries = Object.entries(value)
+    .map(([key, inner]) => [key, soundPart(inner, [...path, key], wrong)] as const)
+    .filter(([, inner]) => inner !== undefined);
+  return Object.fromEntries(entries);
 }
 
 /** `routes[0].upstream.type`: a path as people read it. */

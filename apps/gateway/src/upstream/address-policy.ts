@@ -11,7 +11,10 @@ export interface OwnListener {
 
 /** Which nodes may be connected to. */
 export interface AddressPolicy {
+  /** By address, or by name as far as a name alone tells. */
   allows(node: Pick<ServiceNode, "host" | "port">): boolean;
+  /** An IP address on whatever port: what a name resolved to. */
+  allowsAddress(address: string): boolean;
 }
 
 /**
@@ -32,7 +35,8 @@ export const deniedNetworks: readonly string[] = [
 
 /**
  * Builds the policy: `deny` goes before `allow`, `allow` before {@link deniedNetworks}; the gateway's
- * own listeners are denied always. Names pass here: what they resolve to is known only at connect.
+ * own listeners are denied always. Names pass here; {@link AddressPolicy.allowsAddress} is for what they
+ * resolve to.
  */
 export function addressPolicy(
   rules: { readonly allow: readonly string[]; readonly deny: readonly string[] },
@@ -45,16 +49,18 @@ export function addressPolicy(
   for (const { host, port } of own) {
     ports.set(port, new Set([...(ports.get(port) ?? []), ...reachedAt(host)]));
   }
+  const allowsAddress = (address: string): boolean => {
+    const type = isIP(address) === 6 ? "ipv6" : "ipv4";
+    if (denied.check(address, type)) return false;
+    return allowed.check(address, type) || !deniedByDefault.check(address, type);
+  };
   return {
     allows({ host, port }) {
       const name = host.toLowerCase().replace(/\.$/, "");
       if (ports.get(port)?.has(unmapped(name)) === true) return false;
-      const family = isIP(name);
-      if (family === 0) return true;
-      const type = family === 4 ? "ipv4" : "ipv6";
-      if (denied.check(name, type)) return false;
-      return allowed.check(name, type) || !deniedByDefault.check(name, type);
+      return isIP(name) === 0 || allowsAddress(name);
     },
+    allowsAddress,
   };
 }
 

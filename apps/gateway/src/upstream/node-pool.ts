@@ -27,6 +27,11 @@ export class NodePool {
     this.#allowed = allowedNodes(parts.policy);
   }
 
+  /** Service name; `undefined` for fixed nodes. */
+  get service(): string | undefined {
+    return this.source.kind === "service" ? this.source.service : undefined;
+  }
+
   /** Service name, or the owner's key for fixed nodes. */
   get name(): string {
     return this.source.kind === "service" ? this.source.service : this.key;
