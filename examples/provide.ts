@@ -16,8 +16,9 @@ const registry = eurekaRegistry({ servers: [server] });
 const registration = await registry.register({ service, host: "127.0.0.1", port });
 console.log(`${service} is registered as ${registration.node.id}`);
 
-process.once("SIGINT", async () => {
+async function leave(): Promise<void> {
   await registration.deregister({ drainMs: 1_000 });
   await registry[Symbol.asyncDispose]();
   http.close();
-});
+}
+process.once("SIGINT", () => void leave());

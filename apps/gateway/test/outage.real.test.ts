@@ -81,9 +81,9 @@ describeOwnEureka("a gateway on a real Eureka server", () => {
     await until(async () => (await nodeCount()) === 2, { what: "both nodes at the gateway" });
 
     const statuses = new Map<number, number>();
-    let running = true;
+    const stop = new AbortController();
     const load = (async () => {
-      while (running) {
+      while (!stop.signal.aborted) {
         const response = await fetch(`http://${host}:${port}/user/x`);
         await response.arrayBuffer();
         statuses.set(response.status, (statuses.get(response.status) ?? 0) + 1);
@@ -115,7 +115,7 @@ describeOwnEureka("a gateway on a real Eureka server", () => {
       { what: "both records in the registry" },
     );
     await until(async () => (await nodeCount()) === 2, { what: "both nodes at the gateway again" });
-    running = false;
+    stop.abort();
     await load;
     assert.deepEqual([...statuses.keys()], [200]);
     assert.ok((statuses.get(200) ?? 0) > 100);

@@ -1,0 +1,60 @@
+// Writes the parts of documents that come from code, between their markers; with --check it only compares.
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { gatewayErrors } from "../apps/gateway/dist/index.js";
+import { renderTraitsTable } from "../packages/conformance/dist/index.js";
+import { memoryRegistry } from "../packages/core/dist/index.js";
+import { eurekaRegistry } from "../packages/eureka/dist/index.js";
+
+const registries = [
+  ["Memory", memoryRegistry()],
+  ["Eureka", eurekaRegistry({ servers: "http://127.0.0.1:8761/eureka/" })],
+];
+const table = renderTraitsTable(registries.map(([title, { traits }]) => ({ title, traits })));
+for (const [, registry] of registries) await registry[Symbol.asyncDispose]();
+
+const errors = padded([
+  ["status", "`code`", "`error_msg`", "when", "what to do"],
+  ...gatewayErrors.map(({ status, code, message, meaning, remedy }) => [
+    String(status),
+    `\`${code}\``,
+    message,
+    meaning,
+    remedy,
+  ]),
+]);
+
+const parts = [
+  { file: "README.md", marker: "conformance", text: table },
+  { file: "docs/errors.md", marker: "gateway-errors", text: errors },
+];
+const check = process.argv.includes("--check");
+
+for (const { file, marker, text } of parts) {
+  const path = fileURLToPath(new URL(`../${file}`, import.meta.url));
+  const before = readFileSync(path, "utf8");
+  const begin = `<!-- ${marker}:begin -->\n`;
+  const end = `<!-- ${marker}:end -->`;
+  const from = before.indexOf(begin);
+  const to = before.indexOf(end);
+  if (from < 0 || to < from) throw new Error(`${file} lacks the markers of "${marker}"`);
+  const after = `${before.slice(0, from + begin.length)}\n${text}\n${before.slice(to)}`;
+  if (after === before) continue;
+  if (check) {
+    console.error(`${file} is out of date: run node scripts/generate-docs.mjs`);
+    process.exitCode = 1;
+  } else {
+    writeFileSync(path, after);
+    console.log(`${file} written`);
+  }
+}
+
+/** A Markdown table as the formatter leaves it. */
+function padded([head, ...body]) {
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...body].map((row) => row[column].length)),
+  );
+  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+  const rule = line(widths.map((width) => "-".repeat(width)));
+  return `${[line(head), rule, ...body.map(line)].join("\n")}\n`;
+}
