@@ -12,8 +12,8 @@ const house = [
   { name: "types of scripts", command: "tsc", args: ["-p", "scripts/tsconfig.json"] },
   { name: "boundaries", command: "turbo", args: ["boundaries"] },
   { name: "packages", command: "turbo", args: ["run", "pack:check"] },
-  { name: "generated files", command: "node", args: ["scripts/generate-docs.mjs", "--check"] },
-  { name: "examples", command: "node", args: ["scripts/run-examples.mjs"] },
+  { name: "generated files", command: "node", args: ["scripts/generate-docs.ts", "--check"] },
+  { name: "examples", command: "node", args: ["scripts/run-examples.ts"] },
 ];
 
 /**

@@ -7,11 +7,13 @@ import { memoryRegistry } from "../packages/core/dist/index.js";
 import { eurekaRegistry } from "../packages/eureka/dist/index.js";
 
 const registries = [
-  ["Memory", memoryRegistry()],
-  ["Eureka", eurekaRegistry({ servers: "http://127.0.0.1:8761/eureka/" })],
+  { title: "Memory", registry: memoryRegistry() },
+  { title: "Eureka", registry: eurekaRegistry({ servers: "http://127.0.0.1:8761/eureka/" }) },
 ];
-const table = renderTraitsTable(registries.map(([title, { traits }]) => ({ title, traits })));
-for (const [, registry] of registries) await registry[Symbol.asyncDispose]();
+const table = renderTraitsTable(
+  registries.map(({ title, registry }) => ({ title, traits: registry.traits })),
+);
+for (const { registry } of registries) await registry[Symbol.asyncDispose]();
 
 const errors = padded([
   ["status", "`code`", "`error_msg`", "when", "what to do"],
@@ -41,7 +43,7 @@ for (const { file, marker, text } of parts) {
   const after = `${before.slice(0, from + begin.length)}\n${text}\n${before.slice(to)}`;
   if (after === before) continue;
   if (check) {
-    console.error(`${file} is out of date: run node scripts/generate-docs.mjs`);
+    console.error(`${file} is out of date: run node scripts/generate-docs.ts`);
     process.exitCode = 1;
   } else {
     writeFileSync(path, after);
@@ -50,11 +52,11 @@ for (const { file, marker, text } of parts) {
 }
 
 /** A Markdown table as the formatter leaves it. */
-function padded([head, ...body]) {
-  const widths = head.map((_, column) =>
-    Math.max(...[head, ...body].map((row) => row[column].length)),
-  );
-  const line = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+function padded(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = rows;
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`;
   const rule = line(widths.map((width) => "-".repeat(width)));
   return `${[line(head), rule, ...body.map(line)].join("\n")}\n`;
 }

@@ -10,7 +10,7 @@ const folder = fileURLToPath(new URL("../examples/", import.meta.url));
 const deadlineMs = 30_000;
 
 /** What each example prints once it has shown its point; `forever` ones are then interrupted. */
-const expected = {
+const expected: Readonly<Record<string, { readonly shows: RegExp; readonly forever: boolean }>> = {
   "balance.ts": { shows: /10\.0\.0\.3/, forever: false },
   "provide.ts": { shows: /is registered as/, forever: true },
   "consume.ts": { shows: /USER-SERVICE fresh: 127\.0\.0\.1:\d+/, forever: true },
@@ -18,14 +18,11 @@ const expected = {
 
 const names = readdirSync(folder).filter((name) => name.endsWith(".ts"));
 const server = await startEurekaServer();
-const [provider, ...others] = ["provide.ts", ...names.filter((name) => name !== "provide.ts")].map(
-  (name) => () => start(name),
-);
 // The provider runs beside the others: somebody has to be there to be found.
-const providing = provider();
+const providing = start("provide.ts");
 await providing.shown;
-for (const run of others) {
-  const example = run();
+for (const name of names.filter((one) => one !== "provide.ts")) {
+  const example = start(name);
   await example.shown;
   await example.end();
 }
@@ -33,14 +30,14 @@ await providing.end();
 await server.close();
 console.log(`${names.length} examples`);
 
-function start(name) {
+function start(name: string): { readonly shown: Promise<void>; end(): Promise<void> } {
   const { shows, forever } = expected[name] ?? { shows: /(?!)/, forever: false };
   const child = spawn("node", [name, server.url], { cwd: folder });
   const ended = once(child, "close");
-  const shown = Promise.withResolvers();
+  const shown = Promise.withResolvers<void>();
   let output = "";
-  const hear = (chunk) => {
-    output += chunk;
+  const hear = (chunk: Buffer): void => {
+    output += chunk.toString();
     if (shows.test(output)) shown.resolve();
   };
   child.stdout.on("data", hear);
