@@ -10,7 +10,17 @@ import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
 // The same from src/ and from dist/.
 const sources = fileURLToPath(new URL("../java/eureka", import.meta.url));
-const jvmFlags = ["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+/**
+ * A small and quickly started JVM. The encoding is the default from Java 18 on; before, it is the locale's, which may
+ * be none, and Eureka would turn every letter outside ASCII into a question mark.
+ */
+export const jvmFlags: readonly string[] = [
+  "-Xmx256m",
+  "-XX:+UseSerialGC",
+  "-XX:TieredStopAtLevel=1",
+  "-Dfile.encoding=UTF-8",
+];
 
 /** How a real Eureka server is started. Without options: changes visible at once, leases checked every second. */
 export interface EurekaOptions {

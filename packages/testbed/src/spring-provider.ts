@@ -1,4 +1,4 @@
-import { eurekaProgram, serverClassPath, springEnvironment } from "./eureka.ts";
+import { eurekaProgram, jvmFlags, serverClassPath, springEnvironment } from "./eureka.ts";
 import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
@@ -53,14 +53,7 @@ export async function startSpringProvider(options: SpringProviderOptions): Promi
   const server = await startServerProcess({
     what: `the Spring provider ${options.appName} on port ${port}`,
     command: program.java,
-    args: [
-      "-Xmx192m",
-      "-XX:+UseSerialGC",
-      "-XX:TieredStopAtLevel=1",
-      "-cp",
-      serverClassPath(program),
-      "SpringProvider",
-    ],
+    args: [...jvmFlags, "-cp", serverClassPath(program), "SpringProvider"],
     env: springEnvironment(settings),
     isReady: async () => (await statusOf(`${url}/port`)) === 200,
   });
