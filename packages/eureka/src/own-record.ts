@@ -54,7 +54,9 @@ export class OwnRecord implements RecordCalls {
   }
 
   readonly put = async (node: ServiceNode, signal: AbortSignal): Promise<void> => {
-    await this.#enter(node, await this.#read(node, signal), signal);
+    const stored = await this.#read(node, signal);
+    if (stored !== undefined) this.#takeOver(node, stored);
+    await this.#enter(node, stored, signal);
   };
 
   readonly change = async (
@@ -63,7 +65,7 @@ export class OwnRecord implements RecordCalls {
     signal: AbortSignal,
   ): Promise<void> => {
     const stored = await this.#read(node, signal);
-    if (stored !== undefined && this.#isOurs(stored)) this.#learn(stored);
+    if (stored !== undefined) this.#takeOver(node, stored);
     // The owner's newer word on a key wins over an operator's older one.
     const [now, before] = [this.#encode(node).metadata, this.#encode(previous).metadata];
     this.#edits = Object.fromEntries(
@@ -105,7 +107,6 @@ export class OwnRecord implements RecordCalls {
   ): Promise<void> {
     const { client, clock } = this.#context;
     const { app, id } = nameOf(node);
-    if (stored !== undefined) this.#takeOver(node, stored);
     const override = this.#overrideFor(node);
     const status = wireStatus[node.status];
     if (stored !== undefined && override === undefined && overrideOf(stored) !== undefined) {

@@ -37,13 +37,9 @@ function connect(options: EurekaOptions): Registry {
   return registry;
 }
 
-function view(
-  registry: Registry,
-  service = "a",
-  protection: "off" | undefined = "off",
-): ServiceView {
+function view(registry: Registry, service = "a", protection: "on" | "off" = "off"): ServiceView {
   const discovery = createDiscovery(registry, {
-    ...(protection === undefined ? {} : { protection }),
+    ...(protection === "on" ? {} : { protection }),
     backoff: { baseMs: 20, capMs: 100 },
   });
   disposals.push(() => discovery[Symbol.asyncDispose]());
@@ -221,7 +217,7 @@ describe("a registry that shrinks", () => {
     const raw = rawEureka(server.url);
     for (const id of ["x", "y"])
       await raw.register({ service: "a", id, host: "10.0.0.1", port: 80 });
-    const shown = view(connect({ servers: server.url }), "a", undefined);
+    const shown = view(connect({ servers: server.url }), "a", "on");
     await until(() => ids(shown).length === 2, { what: "the nodes" });
     const states = new Set<string>();
     const recording = (async () => {
@@ -240,7 +236,7 @@ describe("a registry that shrinks", () => {
     const raw = rawEureka(server.url);
     for (const id of ["x", "y"])
       await raw.register({ service: "a", id, host: "10.0.0.1", port: 80 });
-    const shown = view(connect({ servers: server.url }), "a", undefined);
+    const shown = view(connect({ servers: server.url }), "a", "on");
     await until(() => ids(shown).length === 2, { what: "the nodes" });
     const causes: (string | undefined)[] = [];
     const recording = (async () => {
