@@ -128,7 +128,7 @@ export class ConfigDocument {
 /**
  * Parses one file: YAML 1.2 with merge keys, then `${{VAR}}` substitution.
  *
- * @returns the document, or every reason why there is none.
+ * @returns the document and what is wrong with it so far; no document where it cannot be read.
  */
 export function readDocument(
   file: string,
@@ -146,9 +146,9 @@ export function readDocument(
   try {
     const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
     const faults = [...parsed.errors, ...parsed.warnings];
-    if (faults.length > 0) {
-      return { problems: faults.map((fault) => at(fault.pos[0], yamlMessage(fault, text))) };
-    }
+    const problems = faults.map((fault) => at(fault.pos[0], yamlMessage(fault, text)));
+    // A key that is there twice leaves the rest readable, so that the rest can be judged as well.
+    if (faults.some((fault) => fault.code !== "DUPLICATE_KEY")) return { problems };
     if (parsed.contents === null || (isScalar(parsed.contents) && parsed.contents.value === null)) {
       return { problems: [{ file, message: "is empty" }] };
     }
@@ -157,10 +157,9 @@ export function readDocument(
       return { problems: [at(offset, "must be a map of keys such as listen: and routes:")] };
     }
     const { texts, faults: unset } = substituteEnvironment(parsed, environment);
-    if (unset.length > 0) {
-      return { problems: unset.map(({ offset, message }) => at(offset, message)) };
-    }
-    return { document: new ConfigDocument(file, parsed, lines, texts), problems: [] };
+    problems.push(...unset.map(({ offset, message }) => at(offset, message)));
+    if (unset.length > 0) return { problems };
+    return { document: new ConfigDocument(file, parsed, lines, texts), problems };
   } catch (error) {
     return { problems: [{ file, message: parserFailure(error) }] };
   }
@@ -178,6 +177,7 @@ function yamlMessage(
     const key = /^[\w.-]{1,64}/.exec(text.slice(fault.pos[0]));
     return key === null ? "this key is there twice" : `the key "${key[0]}" is there twice`;
   }
+  if (fault.code === "MULTIPLE_DOCS") return "holds a second document after ---; keep one";
   return `is not valid YAML: ${fault.message.split("\n", 1)[0]}`;
 }
 
