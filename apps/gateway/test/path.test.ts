@@ -124,6 +124,12 @@ describe("parseTarget", () => {
     );
   });
 
+  test("takes time in proportion to its length", () => {
+    // A pattern that backtracks would not return from this within the life of the test.
+    expect(parseTarget(`/${"a/b".repeat(10_000)};%20`)).toHaveProperty("path");
+    expect(parseTarget(`/${"../a/".repeat(10_000)}`)).toHaveProperty("refused");
+  });
+
   test("agrees with the WHATWG URL parser on dot segments", () => {
     const segment = fc.constantFrom("a", "b", "..", ".", "%2e", "%2E%2e", "c.d");
     fc.assert(

@@ -28,7 +28,7 @@ export function substituteEnvironment(
       let used = false;
       const text = node.value.replace(reference, (_, name: string, fallback?: string) => {
         used = true;
-        const value = environment[name] ?? fallback;
+        const value = environment[name] ?? fallback?.trim();
         if (value === undefined) {
           const message = `the environment variable ${name} is not set; set it or write \${{${name}:=default}}`;
           faults.push({ offset: node.range?.[0] ?? 0, message });
