@@ -1,0 +1,175 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import {
+  createServer,
+  type IncomingMessage,
+  request,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+
+import { type MemoryBackend, memoryBackend, memoryRegistry } from "@rollcall/core";
+import { onTestFinished } from "vitest";
+
+import {
+  type AccessLine,
+  formatProblem,
+  type Gateway,
+  type GatewayConfig,
+  loadConfig,
+  type RegistryFactories,
+  startGateway,
+} from "../src/index.ts";
+import { testDirectory } from "./config-file.ts";
+
+/** A gateway in this process, on free ports, with registries in memory. */
+export interface GatewayUnderTest {
+  readonly gateway: Gateway;
+  /** What every configured registry stands on. */
+  readonly backend: MemoryBackend;
+  readonly access: readonly AccessLine[];
+  /** How often a registry was made. */
+  readonly made: () => number;
+  config(text: string): GatewayConfig;
+  get(target: string, options?: RequestOptions): Promise<Answer>;
+  admin(path: string, method?: string): Promise<Answer>;
+}
+
+/** What {@link GatewayUnderTest.get} may send besides the target. */
+export interface RequestOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A whole answer. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly text: string;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests look into whatever was answered
+  json(): any;
+}
+
+/** Every text starts with this: free ports, an admin listener, one registry named `eureka`. */
+export const head = `listen: [{ port: 0 }]
+admin: { port: 0 }
+snapshot_dir: off
+wait_ms: 100
+discovery: { eureka: { host: ["http://memory.invalid"] } }
+`;
+
+/**
+ * Starts a gateway; it is gone when the test is.
+ *
+ * @param text  Configuration after {@link head}.
+ */
+export async function gatewayUnderTest(
+  text: string,
+  backend: MemoryBackend = memoryBackend(),
+): Promise<GatewayUnderTest> {
+  const directory = testDirectory();
+  const access: AccessLine[] = [];
+  let made = 0;
+  const registries: RegistryFactories = {
+    eureka: ({ name }) => {
+      made += 1;
+      return memoryRegistry({ name, backend });
+    },
+  };
+  const config = (given: string): GatewayConfig => {
+    const configFile = join(directory, "gateway.yaml");
+    writeFileSync(configFile, given.startsWith("listen:") ? given : head + given);
+    const loaded = loadConfig({ configFile, environment: {} });
+    if (loaded.config === undefined) throw new Error(loaded.problems.map(formatProblem).join("\n"));
+    return loaded.config;
+  };
+  const gateway = await startGateway(config(text), {
+    registries,
+    onAccess: (line) => access.push(line),
+  });
+  onTestFinished(() => gateway.close({ drainMs: 0 }));
+  return {
+    gateway,
+    backend,
+    access,
+    made: () => made,
+    config,
+    get: (target, options) => send(gateway.addresses[0]!.port, target, options),
+    admin: (path, method = "GET") => send(gateway.adminAddress!.port, path, { method }),
+  };
+}
+
+/** Sends one request to a loopback port, the target byte for byte. */
+export async function send(
+  port: number,
+  target: string,
+  { method = "GET", headers = {} }: RequestOptions = {},
+): Promise<Answer> {
+  const sent = request({ host: "127.0.0.1", port, path: target, method, headers, agent: false });
+  sent.end();
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  const text = (await response.setEncoding("utf8").toArray()).join("");
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    text,
+    json: () => JSON.parse(text) as unknown,
+  };
+}
+
+/** An upstream node that says what reached it. */
+export interface EchoNode {
+  readonly port: number;
+  readonly server: Server;
+  stop(): Promise<void>;
+}
+
+/** Starts a node that answers `{ name, url, host }`; it is gone when the test is. */
+export async function echoNode(
+  name: string,
+  handler?: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<EchoNode> {
+  const server = createServer(
+    handler ??
+      ((incoming, response) => {
+        const { url, headers, method } = incoming;
+        response.setHeader("content-type", "application/json");
+        response.end(JSON.stringify({ name, url, host: headers.host, method, headers }));
+      }),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  const stop = async (): Promise<void> => {
+    server.closeAllConnections();
+    if (server.listening) await new Promise((resolve) => server.close(resolve));
+  };
+  onTestFinished(stop);
+  return { port, server, stop };
+}
+
+/** Puts a node into the store behind the gateway's registries. */
+export function put(
+  backend: MemoryBackend,
+  service: string,
+  port: number,
+  more: Readonly<Record<string, unknown>> = {},
+): void {
+  const id = `127.0.0.1:${port}`;
+  backend.put(service, id, { node: { service, id, host: "127.0.0.1", port, ...more } });
+}
+
+/** Waits for a condition; the deadline is generous because the machine may be busy. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  deadlineMs = 15_000,
+): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
