@@ -1,15 +1,17 @@
 import { sameAddress, type ServiceNode } from "@rollcall/core";
 
+import { Agenda } from "./agenda.ts";
 import type { Balancer, Picked } from "./balancer.ts";
-import { Turn } from "./turn-ring.ts";
-import { TurnSchedule } from "./turn-schedule.ts";
+import { Rotation } from "./rotation.ts";
+import type { Schedule } from "./schedule.ts";
+import { Turn } from "./turn.ts";
 
 /**
- * Smooth weighted round robin.
+ * Smooth weighted round robin: exact shares over each cycle, turns spread evenly.
  *
- * Exact: weights 3, 2 and 1 give 3, 2 and 1 of every 6 picks, spread out rather than in a row. Equal
- * weights take turns in the order of the array. Weights may be fractions and of any size. Updates
- * of the node set keep every node's place.
+ * Equal weights cost O(1) per pick, unequal ones O(log n). An update keeps every remaining node's place:
+ * nobody is favoured because somebody else came or went, and a new node waits for its first turn like
+ * everybody else.
  */
 export function roundRobin(): Balancer {
   return new RoundRobin();
@@ -17,10 +19,9 @@ export function roundRobin(): Balancer {
 
 class RoundRobin implements Balancer {
   #nodes: readonly ServiceNode[] | undefined;
-  #generation = 0;
-  readonly #turns = new Map<string, Turn>();
-  /** One per priority, highest first. */
-  #groups: readonly TurnSchedule[] = [];
+  #turns = new Map<string, Turn>();
+  /** One schedule per priority, highest first. */
+  #groups: readonly Schedule[] = [];
 
   pick(
     nodes: readonly ServiceNode[],
@@ -36,60 +37,36 @@ class RoundRobin implements Balancer {
   }
 
   #update(nodes: readonly ServiceNode[]): void {
-    this.#nodes = nodes;
-    if (this.#refresh(nodes)) return;
-    for (const group of this.#groups) group.writeWaits();
-    this.#generation += 1;
+    for (const group of this.#groups) group.pause();
+    const before = this.#turns;
     const byPriority = new Map<number, Turn[]>();
+    this.#turns = new Map();
     for (const node of nodes) {
-      if (!isWeighted(node)) continue;
-      const turn = this.#turnOf(node);
-      if (turn === undefined) continue;
+      if (node.weight <= 0) continue;
+      const turn = reuse(before.get(node.id), node) ?? new Turn(node, newcomerWait(before.size));
+      this.#turns.set(node.id, turn);
       const group = byPriority.get(node.priority);
       if (group === undefined) byPriority.set(node.priority, [turn]);
       else group.push(turn);
     }
-    for (const [id, turn] of this.#turns) {
-      if (turn.generation !== this.#generation) this.#turns.delete(id);
-    }
-    this.#groups = [...byPriority]
-      .sort(([a], [b]) => b - a)
-      .map(([, turns]) => new TurnSchedule(turns));
-  }
-
-  /** Takes over nodes that changed in nothing the schedule depends on. */
-  #refresh(nodes: readonly ServiceNode[]): boolean {
-    let known = 0;
-    for (const node of nodes) {
-      if (!isWeighted(node)) continue;
-      const turn = this.#turns.get(node.id);
-      if (turn === undefined || !isInterchangeable(turn.node, node)) return false;
-      known += 1;
-    }
-    if (known !== this.#turns.size) return false;
-    for (const node of nodes) {
-      const turn = this.#turns.get(node.id);
-      if (turn !== undefined && isWeighted(node)) turn.node = node;
-    }
-    return true;
-  }
-
-  /** The node's turn, new unless the same node had one; `undefined` for an id seen twice. */
-  #turnOf(node: ServiceNode): Turn | undefined {
-    const known = this.#turns.get(node.id);
-    if (known?.generation === this.#generation) return undefined;
-    const turn = known !== undefined && sameAddress(known.node, node) ? known : new Turn(node);
-    turn.node = node;
-    turn.generation = this.#generation;
-    this.#turns.set(node.id, turn);
-    return turn;
+    this.#groups = [...byPriority].sort(([a], [b]) => b - a).map(([, turns]) => scheduleOf(turns));
+    this.#nodes = nodes;
   }
 }
 
-function isWeighted(node: ServiceNode): boolean {
-  return node.weight > 0 && node.weight < Infinity;
+/** In a fresh list all wait alike; in a living one a newcomer lets a whole period pass. */
+function newcomerWait(known: number): number {
+  return known === 0 ? 0.5 : 1;
 }
 
-function isInterchangeable(a: ServiceNode, b: ServiceNode): boolean {
-  return sameAddress(a, b) && a.weight === b.weight && a.priority === b.priority;
+function reuse(turn: Turn | undefined, node: ServiceNode): Turn | undefined {
+  if (turn === undefined || !sameAddress(turn.node, node)) return undefined;
+  turn.node = node;
+  return turn;
+}
+
+function scheduleOf(turns: readonly Turn[]): Schedule {
+  const weight = turns[0]?.node.weight;
+  const equal = turns.every((turn) => turn.node.weight === weight);
+  return equal ? new Rotation(turns) : new Agenda(turns);
 }
