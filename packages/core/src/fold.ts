@@ -40,23 +40,23 @@ export function foldSet(
   }
   const kept: ServiceNode[] = [];
   let changed = false;
+  let known = 0;
   for (const old of before) {
     const node = incoming.get(old.id);
     if (node === undefined) {
       changed = true;
       continue;
     }
-    incoming.delete(old.id);
+    known += 1;
     const same = sameNode(old, node);
     kept.push(same ? old : node);
     changed ||= !same;
   }
-  const all =
-    incoming.size > 0
-      ? mergeSorted(kept, [...incoming.values()].sort(byId))
-      : changed
-        ? kept
-        : before;
+  let all: readonly ServiceNode[] = changed ? kept : before;
+  if (known < incoming.size) {
+    for (const { id } of before) incoming.delete(id);
+    all = mergeSorted(kept, [...incoming.values()].sort(byId));
+  }
   return {
     all: Object.freeze(all),
     rejected: rejected.length === 0 ? noRecords : Object.freeze(rejected.sort(byKey)),

@@ -52,9 +52,9 @@ export interface ProtectionPolicy {
 /** A whole set from the registry's watch. */
 export interface SetArrived {
   readonly atMs: number;
-  /** Every node of the set. */
+  /** Every node of the set, sorted by id. */
   readonly present: readonly ServiceNode[];
-  /** Every node known until now, held ones included. */
+  /** Every node known until now, held ones included, sorted by id. */
   readonly known: readonly ServiceNode[];
   /** Whether the watch had failed since the set before. */
   readonly afterOutage: boolean;
@@ -75,11 +75,10 @@ export const unprotected: Protection = Object.freeze({
 /** Folds one whole set in. */
 export function onSet(state: Protection, event: SetArrived, policy: ProtectionPolicy): Protection {
   const { atMs, present, known, afterOutage } = event;
-  const byId = new Map(present.map((node) => [node.id, node]));
-  const departed = state.departed + departures(known, byId);
+  const { missing, departures } = compare(known, present);
+  const departed = state.departed + departures;
   const count = present.reduce((sum, node) => sum + (isRoutable(node) ? 1 : 0), 0);
   const samples = withSample(state.samples, atMs, count + departed, policy.windowMs);
-  const missing = known.filter((node) => isRoutable(node) && !byId.has(node.id));
 
   const level = Math.max(state.before ?? 0, ...samples.map((sample) => sample.highest));
   const peak = Math.max(0, level - departed);
@@ -130,16 +129,30 @@ export function onVerified(
   return { ...unprotected, departed: state.departed, samples: [{ atMs, highest: level, level }] };
 }
 
-/** Nodes that began to drain, less those that came back from it. */
-function departures(known: readonly ServiceNode[], now: ReadonlyMap<string, ServiceNode>): number {
-  let sum = 0;
+/**
+ * Walks two lists that are sorted by id: which routable nodes are gone, and how many nodes began to drain,
+ * less those that came back from it.
+ */
+function compare(
+  known: readonly ServiceNode[],
+  present: readonly ServiceNode[],
+): { readonly missing: readonly ServiceNode[]; readonly departures: number } {
+  const missing: ServiceNode[] = [];
+  let departures = 0;
+  let at = 0;
   for (const old of known) {
-    const node = now.get(old.id);
-    if (node === undefined || node === old) continue;
-    if (isRoutable(old) && node.status === "draining") sum += 1;
-    if (old.status === "draining" && isRoutable(node)) sum -= 1;
+    let node = present[at];
+    while (node !== undefined && node !== old && node.id < old.id) node = present[(at += 1)];
+    if (node === old) continue;
+    if (node?.id !== old.id) {
+      if (isRoutable(old)) missing.push(old);
+    } else if (isRoutable(old) && node.status === "draining") {
+      departures += 1;
+    } else if (old.status === "draining" && isRoutable(node)) {
+      departures -= 1;
+    }
   }
-  return sum;
+  return { missing, departures };
 }
 
 const slotsPerWindow = 12;

@@ -160,7 +160,10 @@ describe("hostile input", () => {
   test("a key `__proto__` is an ordinary key", () => {
     const metadata = JSON.parse('{"__proto__":"x","constructor":"y"}') as Record<string, string>;
     const defined = defineNode({ ...input, metadata });
-    assert.equal(Object.getPrototypeOf(defined.metadata), null);
+    for (const key of ["toString", "hasOwnProperty", "valueOf"]) {
+      assert.equal(key in defined.metadata, false);
+    }
+    assert.equal("__proto__" in defineNode(input).metadata, false);
     assert.deepEqual(Object.entries(defined.metadata), [
       ["__proto__", "x"],
       ["constructor", "y"],

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import * as fc from "fast-check";
 import { test } from "vitest";
 
-import { isRoutable, type NodeStatus, type ServiceNode } from "../src/node.ts";
+import { byId, isRoutable, type NodeStatus, type ServiceNode } from "../src/node.ts";
 import { onDue, onSet, onVerified, type Protection, unprotected } from "../src/protection.ts";
 import { node } from "./scripted-registry.ts";
 
@@ -53,7 +53,7 @@ test("whatever the sequence: nobody is dropped unasked, everybody new is served,
       for (const [waitMs, one] of steps) {
         nowMs += waitMs;
         const before = state;
-        const served = [...present, ...before.held.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+        const served = [...present, ...before.held.values()].sort(byId);
         const routableBefore = served.filter(isRoutable);
         const countBefore = present.filter(isRoutable);
         if (one.kind === "due") {
@@ -64,7 +64,9 @@ test("whatever the sequence: nobody is dropped unasked, everybody new is served,
           state = onVerified(before, answered, present.filter(isRoutable).length, nowMs);
           if (before.phase !== "verifying") assert.equal(state, before);
         } else {
-          present = one.members.map(([n, status, weight]) => node(n, { status, weight }));
+          present = one.members
+            .map(([n, status, weight]) => node(n, { status, weight }))
+            .sort(byId);
           state = onSet(
             before,
             { atMs: nowMs, present, known: served, afterOutage: one.afterOutage },
@@ -115,8 +117,8 @@ test("a loss that reads confirm is believed, whatever came before", () => {
       for (const [waitMs, one] of steps) {
         if (one.kind !== "set") continue;
         nowMs += waitMs;
-        const known = [...present, ...state.held.values()];
-        present = one.members.map(([n, status, weight]) => node(n, { status, weight }));
+        const known = [...present, ...state.held.values()].sort(byId);
+        present = one.members.map(([n, status, weight]) => node(n, { status, weight })).sort(byId);
         const { afterOutage } = one;
         state = onSet(state, { atMs: nowMs, present, known, afterOutage }, policy);
       }

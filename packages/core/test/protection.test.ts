@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { describe, test } from "vitest";
 
-import { isRoutable, type ServiceNode } from "../src/node.ts";
+import { byId, isRoutable, type ServiceNode } from "../src/node.ts";
 import {
   onDue,
   onSet,
@@ -33,8 +33,9 @@ class Played {
     return `${this.state.phase}, ${this.served.filter(isRoutable).length} served, ${this.state.held.size} held`;
   }
 
-  set(atMs: number, present: readonly ServiceNode[], afterOutage = false): string {
-    const known = [...this.served].sort((a, b) => (a.id < b.id ? -1 : 1));
+  set(atMs: number, given: readonly ServiceNode[], afterOutage = false): string {
+    const known = this.served.toSorted(byId);
+    const present = given.toSorted(byId);
     this.state = onSet(this.state, { atMs, present, known, afterOutage }, this.policy);
     this.present = present;
     return this.summary;
