@@ -50,8 +50,15 @@ export class EurekaClient {
     return { server, apps: value };
   }
 
-  /** The changes of the last minutes, of one server only; undefined when it does not serve them. */
-  async readDelta(server: Server, signal: AbortSignal): Promise<AppsDocument | undefined> {
+  /**
+   * The changes of the last minutes, of one server only: `same` when they are those of `known`, byte for
+   * byte; undefined when it does not serve them.
+   */
+  async readDelta(
+    server: Server,
+    known: Buffer | undefined,
+    signal: AbortSignal,
+  ): Promise<{ readonly body: Buffer; readonly document: AppsDocument } | "same" | undefined> {
     const request = bulk("fetch delta", `apps/delta${this.#regions}`);
     const expected = (reply: Reply): boolean =>
       reply.status === 200 ||
@@ -60,7 +67,10 @@ export class EurekaClient {
       (reply.status === 403 && !reply.asksForLogin);
     const reply = await this.#try(server, request, expected, signal);
     if (reply.status !== 200) return undefined;
-    return this.#checked(server, request, () => readApplications(parse(reply)));
+    const { body } = reply;
+    if (known?.equals(body) === true) return "same";
+    const document = this.#checked(server, request, () => readApplications(parse(reply)));
+    return { body, document };
   }
 
   /** One application; undefined when there is none of that name. */

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { type App, appKey, type Apps, type AppsDocument, hashOf } from "./apps.ts";
 import type { Instance } from "./instance.ts";
 
@@ -6,8 +8,8 @@ import type { Instance } from "./instance.ts";
  * change of an unknown kind, no hash to check with, or a hash that differs.
  *
  * A delta is a window over the last minutes, not what happened since the last question: the same changes
- * come again and are applied again, in the order of the document. Applications that no change touches
- * stay the same objects.
+ * come again and are applied again, in the order of the document. What does not change stays the same
+ * object: records, applications, and the whole.
  */
 export function applyDelta(before: Apps, delta: AppsDocument): Apps | undefined {
   if (delta.hash === undefined) return undefined;
@@ -26,12 +28,19 @@ export function applyDelta(before: Apps, delta: AppsDocument): Apps | undefined 
   let { size } = before;
   for (const [key, instances] of touched) {
     const { name } = byName.get(key) ?? emptyApp(key);
-    size += instances.size - (before.byName.get(key)?.instances.size ?? 0);
+    const known = before.byName.get(key);
+    size += instances.size - (known?.instances.size ?? 0);
+    for (const [id, instance] of instances) {
+      const old = known?.instances.get(id);
+      if (old !== undefined && sameInstance(old, instance)) instances.set(id, old);
+    }
     // The server has no empty applications either.
     if (instances.size === 0) byName.delete(key);
-    else byName.set(key, { name, instances, problem: before.byName.get(key)?.problem });
+    else if (!sameValues(known?.instances, instances)) {
+      byName.set(key, { name, instances, problem: known?.problem });
+    }
   }
-  const after = { byName, size };
+  const after = sameValues(before.byName, byName) ? before : { byName, size };
   return hashOf(after) === delta.hash ? after : undefined;
 }
 
@@ -48,6 +57,16 @@ function applyChange(instances: Map<string, Instance>, change: Instance): boolea
     default:
       return false;
   }
+}
+
+function sameInstance(a: Instance, b: Instance): boolean {
+  return a === b || (a.status === b.status && isDeepStrictEqual(a.fields, b.fields));
+}
+
+function sameValues<T>(a: ReadonlyMap<string, T> | undefined, b: ReadonlyMap<string, T>): boolean {
+  if (a?.size !== b.size) return false;
+  for (const [key, value] of b) if (a.get(key) !== value) return false;
+  return true;
 }
 
 function emptyApp(name: string): App {

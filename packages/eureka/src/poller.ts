@@ -9,21 +9,9 @@ import {
 
 import { type Apps, appKey } from "./apps.ts";
 import type { EurekaClient } from "./client.ts";
-import { applyDelta } from "./delta.ts";
-import { isDoubtfulLoss } from "./loss.ts";
+import { Follower } from "./follower.ts";
 import { createDecoder, type Decoder } from "./node-set.ts";
 import type { ResolvedOptions } from "./options.ts";
-import type { Server } from "./server-url.ts";
-
-/** Everything as one server showed it, and when. */
-interface State {
-  readonly apps: Apps;
-  readonly server: Server;
-  /** When the request was sent, on the monotonic clock: the answer is at least as new. */
-  readonly askedAtMs: number;
-  /** Of the newest delta; starts over when the server does. */
-  readonly deltaVersion: number | undefined;
-}
 
 /** Who waits for the registry's state. */
 interface Watcher {
@@ -31,37 +19,23 @@ interface Watcher {
   failed(error: DiscoveryError): void;
 }
 
-/**
- * Changes stay in a server's delta for 180 s, and what it serves may be cached for 30 s: after a longer gap
- * some may be missing even if the hash, which only counts, happens to agree.
- */
-const deltaWindowMs = 150_000;
-
 /** Longest wait between two attempts while no server answers, in ms; never more than the interval. */
 const failingCapMs = 5_000;
 
-/**
- * Reads the registry in one loop, however many services are watched, and only while any is.
- *
- * Deltas where possible; everything for a start, after any failure, gap or mismatch, from another server,
- * and now and then anyway.
- */
+/** Reads the registry in one loop, however many services are watched, and only while any is. */
 export class Poller {
-  readonly #client: EurekaClient;
+  readonly #follower: Follower;
   readonly #options: ResolvedOptions;
   readonly #decoder: Decoder;
   readonly #backoff: Backoff;
   readonly #watchers = new Set<Watcher>();
   #loop: AbortController | undefined;
-  #state: State | undefined;
   /** Whether the newest poll succeeded. */
   #healthy = false;
   #dueAtMs = 0;
-  #fullReadAtMs = 0;
-  #noDeltaUntilMs = 0;
 
   constructor(client: EurekaClient, options: ResolvedOptions) {
-    this.#client = client;
+    this.#follower = new Follower(client, options);
     this.#options = options;
     this.#decoder = createDecoder(options.name, options.weight);
     this.#backoff = createBackoff({
@@ -81,9 +55,8 @@ export class Poller {
     };
     this.#watchers.add(watcher);
     try {
-      if (this.#healthy && this.#state !== undefined && this.#ageMs() <= this.#options.intervalMs) {
-        news.set(this.#state.apps);
-      }
+      const { apps, ageMs } = this.#follower;
+      if (this.#healthy && apps !== undefined && ageMs <= this.#options.intervalMs) news.set(apps);
       this.#start();
       let known: ReadonlyMap<string, ServiceNode> = new Map();
       let yielded: { readonly app: unknown; readonly set: NodeSet } | undefined;
@@ -133,18 +106,13 @@ export class Poller {
     // From start to start, so that slow answers and fail-over do not stretch the pace.
     const dueAtMs = startedAtMs + jitteredInterval(intervalMs, 0.1, random);
     try {
-      const before = this.#state;
-      const after = await this.#poll(startedAtMs, signal);
+      const { apps, lostOf } = await this.#follower.look(this.#healthy, signal);
       signal.throwIfAborted();
-      this.#state = after.state;
       this.#healthy = true;
       this.#backoff.reset();
       this.#dueAtMs = Math.max(dueAtMs, clock.monotonicMs() + intervalMs / 10);
-      if (before !== undefined && after.isDoubtful) {
-        this.#fail(this.#doubt(before.apps.size, after.state.apps.size));
-      } else {
-        for (const watcher of this.#watchers) watcher.changed(after.state.apps);
-      }
+      if (lostOf !== undefined) this.#fail(this.#doubt(lostOf, apps.size));
+      else for (const watcher of this.#watchers) watcher.changed(apps);
     } catch (thrown) {
       signal.throwIfAborted();
       const error = asDiscoveryError(thrown, { registry: this.#options.name, operation: "poll" });
@@ -155,71 +123,8 @@ export class Poller {
     }
   }
 
-  async #poll(
-    askedAtMs: number,
-    signal: AbortSignal,
-  ): Promise<{ readonly state: State; readonly isDoubtful: boolean }> {
-    const before = this.#state;
-    let wentBack = false;
-    if (before !== undefined && this.#mayUseDelta(before, askedAtMs)) {
-      const delta = await this.#readDelta(before, signal);
-      if (delta?.state !== undefined) {
-        return { state: { ...delta.state, askedAtMs }, isDoubtful: false };
-      }
-      wentBack = delta?.wentBack ?? false;
-    }
-    const { fullReadEveryMs, clock, random } = this.#options;
-    const { server, apps } = await this.#client.readAll(signal);
-    this.#fullReadAtMs = clock.monotonicMs() + fullReadEveryMs * (2 / 3 + (2 / 3) * random());
-    return {
-      state: { apps, server, askedAtMs, deltaVersion: undefined },
-      // After a failure watchers are in doubt already; a second reason adds nothing.
-      isDoubtful:
-        this.#healthy && before !== undefined && isDoubtfulLoss(before.apps, apps, wentBack),
-    };
-  }
-
-  #mayUseDelta(before: State, nowMs: number): boolean {
-    return (
-      this.#options.delta &&
-      this.#healthy &&
-      nowMs >= this.#noDeltaUntilMs &&
-      nowMs < this.#fullReadAtMs &&
-      nowMs - before.askedAtMs < deltaWindowMs &&
-      before.apps.size > 0
-    );
-  }
-
-  /** Follows the server of the state; no state in the result means reading everything. */
-  async #readDelta(
-    before: State,
-    signal: AbortSignal,
-  ): Promise<{ readonly state?: State | undefined; readonly wentBack: boolean } | undefined> {
-    try {
-      const delta = await this.#client.readDelta(before.server, signal);
-      if (delta === undefined) {
-        const { clock, fullReadEveryMs } = this.#options;
-        this.#noDeltaUntilMs = clock.monotonicMs() + fullReadEveryMs;
-        return undefined;
-      }
-      const wentBack = (delta.version ?? 0) < (before.deltaVersion ?? 0);
-      const apps = applyDelta(before.apps, delta);
-      if (apps === undefined) return { wentBack };
-      return { state: { ...before, apps, deltaVersion: delta.version }, wentBack };
-    } catch {
-      // Another server, or the full registry of this one, may still answer.
-      signal.throwIfAborted();
-      return undefined;
-    }
-  }
-
   #fail(error: DiscoveryError): void {
     for (const watcher of this.#watchers) watcher.failed(error);
-  }
-
-  #ageMs(): number {
-    const { clock } = this.#options;
-    return this.#state === undefined ? Infinity : clock.monotonicMs() - this.#state.askedAtMs;
   }
 
   #doubt(before: number, after: number): DiscoveryError {

@@ -156,6 +156,17 @@ describe("a delta", () => {
     expect(after?.byName.get("B")).toBe(before.byName.get("B"));
   });
 
+  test("that says nothing new leaves the very same state", () => {
+    const said = [
+      { app: "A", id: "a", status: "DOWN", action: "MODIFIED" },
+      { app: "B", id: "c", status: "UP", action: "DELETED" },
+      { app: "B", id: "c", status: "UP", action: "ADDED" },
+      { app: "A", id: "a", status: "UP", action: "MODIFIED" },
+      { app: "D", id: "e", status: "UP", action: "DELETED" },
+    ];
+    expect(apply(said, "UP_3_")).toBe(before);
+  });
+
   test("an application without records is gone", () => {
     const after = apply([{ app: "B", id: "c", status: "UP", action: "DELETED" }], "UP_2_");
     expect(after?.byName.has("B")).toBe(false);

@@ -131,6 +131,38 @@ describe("one poll", () => {
     expect(shown.snapshot.state).toBe("fresh");
   });
 
+  test("looks at everything after changes, and is not led back by a delta that got stuck", async () => {
+    let [version, stuck] = ["1", "1"];
+    const fake = await fakeServer((request, response) => {
+      const isDelta = request.url?.includes("delta") === true;
+      const metadata = { version: isDelta ? stuck : version };
+      const instance = record("x", { metadata, actionType: isDelta ? "MODIFIED" : "ADDED" });
+      const application = { name: "A", instance };
+      const applications = { apps__hashcode: "UP_1_", application };
+      plain(200, JSON.stringify({ applications }))(request, response);
+    });
+    const shown = view(connect({ servers: fake.url }));
+    const shows = (): string | undefined => shown.nodes[0]?.metadata["version"];
+    await until(() => shows() === "1", { what: "the first version" });
+    stuck = "2";
+    await until(() => shows() === "2", { what: "the second version" });
+    version = "3";
+    await until(() => shows() === "3", { what: "the third version" });
+    const seen = new Set<string | undefined>();
+    const { length } = fake.requests;
+    await until(
+      () => {
+        seen.add(shows());
+        return fake.requests.length > length + 10;
+      },
+      { what: "more polls" },
+    );
+    expect(seen).toEqual(new Set(["3"]));
+    expect(new Set(fake.requests.slice(length + 1))).toEqual(new Set(["GET /apps/delta"]));
+    stuck = "4";
+    await until(() => shows() === "4", { what: "the fourth version" });
+  });
+
   test("yields nothing when nothing changed, and the same nodes when others did", async () => {
     const fake = await fakeServer(apps("x"));
     const registry = connect({ servers: fake.url, delta: false });
