@@ -57,10 +57,8 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "a misspelt route key",
     `${head}routes: [{ ur: /a, ${service} }]\n`,
-    ...[
-      "c.yaml:3:10: routes[0] needs a uri or uris",
-      'c.yaml:3:12: routes[0].ur is not a known key; did you mean "uri"?',
-    ],
+    "c.yaml:3:10: routes[0] needs a uri or uris",
+    'c.yaml:3:12: routes[0].ur is not a known key; did you mean "uri"?',
   ],
   [
     "a hostile key",

@@ -32,9 +32,9 @@ export interface GatewayUnderTest {
   readonly access: readonly AccessLine[];
   /** How often a registry was made. */
   readonly made: () => number;
-  config(text: string): GatewayConfig;
-  get(target: string, options?: RequestOptions): Promise<Answer>;
-  admin(path: string, method?: string): Promise<Answer>;
+  readonly config: (text: string) => GatewayConfig;
+  readonly get: (target: string, options?: RequestOptions) => Promise<Answer>;
+  readonly admin: (path: string, method?: string) => Promise<Answer>;
 }
 
 /** What {@link GatewayUnderTest.get} may send besides the target. */
@@ -123,7 +123,7 @@ export async function send(
 export interface EchoNode {
   readonly port: number;
   readonly server: Server;
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a node that answers `{ name, url, host }`; it is gone when the test is. */

@@ -83,25 +83,9 @@ describe("parseTarget", () => {
     expect(parseTarget("/a")).toMatchObject({ query: undefined });
   });
 
+  // Whatever has a meaning to someone on the way, and a few letters.
   const piece = fc.constantFrom(
-    ...[
-      "/",
-      "//",
-      ".",
-      "..",
-      "%2e",
-      "%2E",
-      "%2f",
-      "%5c",
-      ";",
-      "u",
-      "admin",
-      "%75",
-      "%",
-      "%ff",
-      "\\",
-    ],
-    ...["%c3%bc", "a", "?", "#", "%00", "%25"],
+    ..."/ // . .. %2e %2E %2f %5c ; u admin %75 % %ff \\ %c3%bc a ? # %00 %25".split(" "),
   );
   const hostile = fc.array(piece, { maxLength: 12 }).map((pieces) => `/${pieces.join("")}`);
 
