@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 
 import { allTests } from "./rules/all-tests.ts";
-import { type RuleId, ruleIds, type RuleTest } from "./rule.ts";
+import type { RuleTest } from "./rule.ts";
+import { type RuleId, ruleIds } from "./rule-id.ts";
 import type { Runner } from "./runner.ts";
 import type { Ability, Bed, Subject } from "./subject.ts";
 import { TestContext } from "./test-context.ts";

@@ -1,13 +1,7 @@
 import { createServer, type AddressInfo, type Socket } from "node:net";
 
-import { FaultyConnection } from "./faulty-connection.ts";
+import { type FaultMode, type FaultTarget, FaultyConnection } from "./faulty-connection.ts";
 import type { Faults } from "./faults.ts";
-
-/** Where a {@link FaultProxy} forwards to. */
-export interface FaultTarget {
-  readonly host: string;
-  readonly port: number;
-}
 
 /** A TCP proxy on loopback that can be told to misbehave. */
 export interface FaultProxy extends Faults, AsyncDisposable {
@@ -24,9 +18,6 @@ export interface FaultProxy extends Faults, AsyncDisposable {
   /** Resets all connections and frees the port. Safe to call twice. */
   close(): Promise<void>;
 }
-
-/** How a connection treats its bytes. */
-export type FaultMode = "pass" | "refuse" | "stall" | "halfOpen";
 
 /**
  * Starts a proxy in front of `target`.

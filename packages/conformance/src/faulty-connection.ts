@@ -1,6 +1,13 @@
 import { connect, type Socket } from "node:net";
 
-import type { FaultMode, FaultTarget } from "./fault-proxy.ts";
+/** Where a connection forwards to. */
+export interface FaultTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How a connection treats its bytes. */
+export type FaultMode = "pass" | "refuse" | "stall" | "halfOpen";
 
 /** Bytes a direction holds back before it stops reading from its source. */
 const maxHeldBytes = 1_048_576;

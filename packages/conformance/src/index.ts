@@ -1,8 +1,9 @@
 export { conformance } from "./conformance.ts";
-export { faultProxy, type FaultProxy, type FaultTarget } from "./fault-proxy.ts";
+export { faultProxy, type FaultProxy } from "./fault-proxy.ts";
+export type { FaultTarget } from "./faulty-connection.ts";
 export type { Faults } from "./faults.ts";
 export { memorySubject, type MemorySubjectOptions } from "./memory-subject.ts";
-export { type RuleId, ruleIds } from "./rule.ts";
+export { type RuleId, ruleIds } from "./rule-id.ts";
 export { nameEndings } from "./rules/names.ts";
 export type { Runner } from "./runner.ts";
 export type {

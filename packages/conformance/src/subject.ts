@@ -1,7 +1,7 @@
 import type { NodeInput, Registry, RegistryTraits, Scope, ServiceNode } from "@rollcall/core";
 
 import type { Faults } from "./faults.ts";
-import type { RuleId } from "./rule.ts";
+import type { RuleId } from "./rule-id.ts";
 
 /** One adapter with one kind of backend, as the suite sees it. */
 export interface Subject {

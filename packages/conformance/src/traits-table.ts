@@ -1,6 +1,6 @@
 import type { RegistryTraits } from "@rollcall/core";
 
-import { ruleIds } from "./rule.ts";
+import { ruleIds } from "./rule-id.ts";
 
 /** One registry of the table. */
 export interface TraitsColumn {

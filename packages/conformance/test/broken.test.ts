@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import { describe, test } from "vitest";
 
-import { type RuleId, ruleIds } from "../src/rule.ts";
+import { type RuleId, ruleIds } from "../src/rule-id.ts";
 import { memorySubject } from "../src/memory-subject.ts";
 import type { Subject } from "../src/subject.ts";
 import { brokenRegistrations } from "./broken/broken-registrations.ts";

@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { describe, test } from "vitest";
 
 import { memorySubject } from "../src/memory-subject.ts";
-import { ruleIds } from "../src/rule.ts";
+import { ruleIds } from "../src/rule-id.ts";
 import type { Subject } from "../src/subject.ts";
 import { type CollectedTest, collect } from "./collecting-runner.ts";
 

@@ -59,7 +59,7 @@ export interface EurekaProcess extends AsyncDisposable {
   /** Ends it as a crash does. */
   kill(): Promise<void>;
   /** Freezes it: connections stay open and nothing is answered. */
-  pause(): void;
+  pause(): Promise<void>;
   /** Ends {@link EurekaProcess.pause}. */
   resume(): void;
   /** Stops it if it runs, and starts it on the same port with nothing in it. */

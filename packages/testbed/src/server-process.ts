@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
 import { until } from "./until.ts";
 
 const maxLogChars = 64_000;
@@ -29,8 +31,8 @@ export interface ServerProcess extends AsyncDisposable {
   stop(): Promise<void>;
   /** SIGKILL: as a crash. Resolves when it has ended. */
   kill(): Promise<void>;
-  /** SIGSTOP: the process keeps its sockets and answers nothing. */
-  pause(): void;
+  /** SIGSTOP: the process keeps its sockets and answers nothing. Resolves when it has really stopped. */
+  pause(): Promise<void>;
   /** SIGCONT: ends {@link ServerProcess.pause}. */
   resume(): void;
 }
@@ -113,8 +115,28 @@ function handle(child: ChildProcess, ended: Promise<void>, log: () => string): S
     logTail: log,
     stop,
     kill,
-    pause: () => void child.kill("SIGSTOP"),
+    pause: async () => {
+      child.kill("SIGSTOP");
+      await until(() => isStopped(child), { what: "the process to stop", everyMs: 10 });
+    },
     resume: () => void child.kill("SIGCONT"),
     [Symbol.asyncDispose]: stop,
   };
+}
+
+/**
+ * Whether every thread has stopped: on a busy machine some run on for a while after the signal. Linux shows it; elsewhere
+ * the signal has to do.
+ */
+async function isStopped({ pid, exitCode, signalCode }: ChildProcess): Promise<boolean> {
+  const threads = `/proc/${pid}/task`;
+  if (exitCode !== null || signalCode !== null || !existsSync(threads)) return true;
+  const states = await Promise.all(
+    (await readdir(threads)).map(async (id) => {
+      const stat = await readFile(`${threads}/${id}/stat`, "utf8");
+      // The name in parentheses before the state may hold anything.
+      return stat.slice(stat.lastIndexOf(")") + 2)[0];
+    }),
+  );
+  return states.every((state) => state === "T");
 }

@@ -94,14 +94,14 @@ describeOwnEureka("a Eureka server of one's own", () => {
     await eureka.restart();
     assert.deepEqual(await apps(eureka.url), []);
 
-    eureka.pause();
+    await eureka.pause();
     await expect(
       fetch(`${eureka.url}apps`, { signal: AbortSignal.timeout(300) }),
     ).rejects.toThrow();
     eureka.resume();
     await until(() => apps(eureka.url), { what: "an answer after the pause" });
 
-    eureka.pause();
+    await eureka.pause();
     await eureka.stop();
     await eureka.stop();
     assert.equal(await isFree(eureka.port), true);

@@ -39,7 +39,7 @@ test("a server is ready when it says so, and its port is free after its end", as
 test("a paused server is stopped as well", async () => {
   const port = await freePort();
   const server = await startNode(port, listener(port));
-  server.pause();
+  await server.pause();
   await server.stop();
   assert.equal(await isFree(port), true);
 });

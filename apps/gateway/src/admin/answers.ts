@@ -1,20 +1,10 @@
-import type { ListenAddress } from "@rollcall/proxy";
-
 import type { WrittenObject } from "../config/gateway-config.ts";
 import { redact } from "../config/redaction.ts";
-import type { GatewayMetrics } from "../metrics.ts";
 import type { GatewayState } from "../state.ts";
+import type { AdminView } from "./admin-view.ts";
 import { dumpRegistry } from "./dump.ts";
 import { gatewayStatus, isReady } from "./status.ts";
 import { statusPage } from "./status-page.ts";
-
-/** What the admin listener shows. */
-export interface AdminView {
-  readonly state: GatewayState;
-  readonly metrics: GatewayMetrics;
-  /** Addresses of the gateway's own listeners. */
-  readonly addresses: readonly ListenAddress[];
-}
 
 /** One answer. */
 export interface AdminAnswer {

@@ -4,7 +4,8 @@ import type { AddressInfo } from "node:net";
 import type { ListenAddress } from "@rollcall/proxy";
 
 import type { ListenConfig } from "../config/gateway-config.ts";
-import { type AdminAnswer, type AdminView, answerAdmin } from "./answers.ts";
+import type { AdminView } from "./admin-view.ts";
+import { type AdminAnswer, answerAdmin } from "./answers.ts";
 
 /** The admin listener at work. */
 export interface AdminListener extends AsyncDisposable {

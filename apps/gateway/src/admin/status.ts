@@ -1,6 +1,6 @@
 import { showAddress } from "../address.ts";
 import type { GatewayState } from "../state.ts";
-import type { AdminView } from "./answers.ts";
+import type { AdminView } from "./admin-view.ts";
 
 /** The whole gateway at a glance: what the status page shows, as data. */
 export interface GatewayStatus {

@@ -1,6 +1,6 @@
 import type { MemoryBackend, NodeSet, Registration, Registry, ServiceNode } from "@rollcall/core";
 
-import type { RuleId } from "../../src/rule.ts";
+import type { RuleId } from "../../src/rule-id.ts";
 
 /** A memory registry that breaks one rule. */
 export interface BrokenRegistry {

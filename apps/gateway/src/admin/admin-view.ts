@@ -1,0 +1,12 @@
+import type { ListenAddress } from "@rollcall/proxy";
+
+import type { GatewayMetrics } from "../metrics.ts";
+import type { GatewayState } from "../state.ts";
+
+/** What the admin listener shows. */
+export interface AdminView {
+  readonly state: GatewayState;
+  readonly metrics: GatewayMetrics;
+  /** Addresses of the gateway's own listeners. */
+  readonly addresses: readonly ListenAddress[];
+}
