@@ -1,10 +1,20 @@
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
-import type { DiscoveryEvent, RegistrationEvent } from "@rollcall/core";
+import type {
+  DiscoveryEvent,
+  RegistrationEvent,
+  RejectedRecord,
+  ServiceNode,
+} from "@rollcall/core";
 import { type Logger, pino } from "pino";
+
+import { showAddress } from "./address.ts";
 
 /** Shortest time between two lines about one registry failing in one way, in ms. */
 const repeatMs = 30_000;
+
+/** Most nodes or records that one event writes out; the rest is a number. */
+const mostShown = 20;
 
 /** JSON lines on standard output, written at once. */
 export function createLog(): Logger {
@@ -30,6 +40,20 @@ export function logDiscovery(log: Logger, signal: AbortSignal): void {
     said.set(what, now);
     return true;
   };
+  const rejections = new Map<string, readonly RejectedRecord[]>();
+  const logRejections = (
+    where: { readonly registry: string; readonly service: string },
+    rejected: readonly RejectedRecord[],
+  ): void => {
+    const key = `${where.registry} ${where.service}`;
+    if (rejections.get(key) === rejected) return;
+    rejections.set(key, rejected);
+    for (const { key: record, error } of rejected.slice(0, mostShown)) {
+      log.warn({ ...where, record, code: error.code }, error.message);
+    }
+    const more = rejected.length - mostShown;
+    if (more > 0) log.warn(where, `${more} more records are not served`);
+  };
   const discovery = (message: unknown): void => {
     const event = message as DiscoveryEvent;
     const { registry, query } = event;
@@ -48,12 +72,18 @@ export function logDiscovery(log: Logger, signal: AbortSignal): void {
         return;
       case "nodes_changed": {
         const { added, updated, removed, held, rejected } = event;
-        log.info({ ...where, added, updated, removed, held, rejected }, "nodes changed");
+        const sizes = { held: held.length, rejected: rejected.length };
+        const changes = { added: shown(added), updated: shown(updated), removed: shown(removed) };
+        log.info({ ...where, ...changes, ...sizes }, "nodes changed");
+        logRejections(where, rejected);
         return;
       }
-      case "watch_started":
       case "watch_ended":
-        log.debug(where, event.kind.replace("_", " "));
+        rejections.delete(`${registry} ${query.service}`);
+        log.debug(where, "watch ended");
+        return;
+      case "watch_started":
+        log.debug(where, "watch started");
     }
   };
   const registration = (message: unknown): void => {
@@ -70,4 +100,14 @@ export function logDiscovery(log: Logger, signal: AbortSignal): void {
     },
     { once: true },
   );
+}
+
+/** Ids and addresses only: what else a node's owner put into its record may be no business of a log. */
+function shown(nodes: readonly ServiceNode[]): readonly string[] {
+  const texts = nodes.slice(0, mostShown).map(({ id, host, port }) => {
+    const address = showAddress({ host, port });
+    return id === address ? address : `${id} at ${address}`;
+  });
+  const more = nodes.length - mostShown;
+  return more > 0 ? [...texts, `${more} more`] : texts;
 }

@@ -293,8 +293,8 @@ export class Cell {
           added,
           updated,
           removed,
-          held: held.length,
-          rejected: rejected.length,
+          held,
+          rejected,
         };
       });
     }

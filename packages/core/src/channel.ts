@@ -2,7 +2,7 @@ import { channel } from "node:diagnostics_channel";
 
 import type { DiscoveryError } from "./error.ts";
 import type { ServiceNode } from "./node.ts";
-import type { ServiceQuery } from "./registry.ts";
+import type { RejectedRecord, ServiceQuery } from "./registry.ts";
 
 /** Published on `rollcall:discovery`. */
 export type DiscoveryEvent =
@@ -22,8 +22,10 @@ export type DiscoveryEvent =
       readonly added: readonly ServiceNode[];
       readonly updated: readonly ServiceNode[];
       readonly removed: readonly ServiceNode[];
-      readonly held: number;
-      readonly rejected: number;
+      /** As in the snapshot: the same array while nothing in it changes. */
+      readonly held: readonly ServiceNode[];
+      /** As in the snapshot: the same array while nothing in it changes. */
+      readonly rejected: readonly RejectedRecord[];
     }
   | {
       /** `verify_failed`: the read that decides over held nodes; `disk_failed`: last time's set. */

@@ -21,7 +21,7 @@ function brief(event: DiscoveryEvent): string {
   if (event.kind === "watch_failed") return `${event.kind} ${event.error.code} ${event.retryInMs}`;
   if (event.kind === "nodes_changed") {
     const { added, updated, removed, held, rejected } = event;
-    return `${event.kind} +${added.length} ~${updated.length} -${removed.length} h${held} r${rejected}`;
+    return `${event.kind} +${added.length} ~${updated.length} -${removed.length} h${held.length} r${rejected.length}`;
   }
   return event.kind;
 }
