@@ -215,7 +215,7 @@ class RunningGateway implements Gateway {
           ? this.#started.promise.then(() => routeRequest(head, () => this.#current))
           : routeRequest(head, () => this.#current),
       describeFailure: failureReply,
-      allowAddress: (address) => this.#current.policy.allowsAddress(address),
+      allowAddress: (host, port) => this.#current.policy.allows({ host, port }),
       onCompleted: (completed) => this.#completed(completed),
     });
     try {

@@ -65,7 +65,7 @@ test("deny goes before allow, allow before the defaults", () => {
   expect(policy.allows({ host: "169.254.169.254", port: 80 })).toBe(false);
   expect(policy.allows({ host: "10.1.2.3", port: 80 })).toBe(false);
   expect(policy.allows({ host: "10.2.2.3", port: 80 })).toBe(true);
-  expect(policy.allowsAddress("224.0.0.1")).toBe(false);
+  expect(policy.allows({ host: "224.0.0.1", port: 80 })).toBe(false);
 });
 
 test("the array is the same while nothing is denied, and while nothing changes", () => {

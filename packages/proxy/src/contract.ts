@@ -135,10 +135,11 @@ export interface ProxyOptions {
   onCompleted?: ((completed: Completed) => void) | undefined;
   readonly nodeTls?: NodeTls | undefined;
   /**
-   * Whether a connection to this address may be made; asked for each address a node's name resolves to.
+   * Whether a connection to this address and port may be made; asked for each address a node's name
+   * resolves to.
    * A node without an allowed address counts as one that refused the connection. Default: all.
    */
-  readonly allowAddress?: ((address: string) => boolean) | undefined;
+  readonly allowAddress?: ((address: string, port: number) => boolean) | undefined;
   /** Bytes of the request head. Default 32 768. */
   readonly maxHeadBytes?: number | undefined;
   /** Fields of the request head. Default 128. */

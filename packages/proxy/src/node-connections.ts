@@ -10,7 +10,7 @@ export interface ConnectionOptions {
   readonly maxIdlePerNode: number;
   readonly idleTimeoutMs: number;
   readonly tls: NodeTls | undefined;
-  readonly allowAddress: ((address: string) => boolean) | undefined;
+  readonly allowAddress: ((address: string, port: number) => boolean) | undefined;
 }
 
 /** One request to a node, before its body. */
@@ -27,15 +27,13 @@ export interface NodeRequest {
 /** Connections to nodes: idle ones are kept per node, and closed when they are not used. */
 export class NodeConnections implements Disposable {
   readonly #tls: NodeTls | undefined;
-  readonly #allowAddress: ((address: string) => boolean) | undefined;
-  readonly #lookup: LookupFunction | undefined;
+  readonly #allowAddress: ((address: string, port: number) => boolean) | undefined;
   readonly #kept: { readonly http: HttpAgent; readonly https: HttpsAgent };
   readonly #single: { readonly http: HttpAgent; readonly https: HttpsAgent };
 
   constructor(options: ConnectionOptions) {
     this.#tls = options.tls;
     this.#allowAddress = options.allowAddress;
-    this.#lookup = options.allowAddress && guardedLookup(options.allowAddress);
     const kept = {
       keepAlive: true,
       maxFreeSockets: options.maxIdlePerNode,
@@ -49,7 +47,7 @@ export class NodeConnections implements Disposable {
 
   /** Whether a node's address is one that may not be connected to; names are checked as they resolve. */
   forbids(node: UpstreamNode): boolean {
-    return isIP(node.host) !== 0 && this.#allowAddress?.(node.host) === false;
+    return isIP(node.host) !== 0 && this.#allowAddress?.(node.host, node.port) === false;
   }
 
   open({ node, method, target, fields, reuse }: NodeRequest): ClientRequest {
@@ -60,7 +58,7 @@ export class NodeConnections implements Disposable {
       method,
       path: target,
       headers: fields,
-      lookup: this.#lookup,
+      lookup: this.#lookupFor(node),
     };
     if (!node.secure) {
       return httpRequest({ ...common, agent: agents.http, insecureHTTPParser: false });
@@ -84,6 +82,13 @@ export class NodeConnections implements Disposable {
     for (const [name, sockets] of Object.entries(agent.freeSockets)) {
       if (name.startsWith(place)) for (const socket of sockets ?? []) socket.destroy();
     }
+  }
+
+  /** Only names are looked up. */
+  #lookupFor({ host, port }: UpstreamNode): LookupFunction | undefined {
+    const allows = this.#allowAddress;
+    if (allows === undefined || isIP(host) !== 0) return undefined;
+    return guardedLookup((address) => allows(address, port));
   }
 
   [Symbol.dispose](): void {

@@ -11,10 +11,8 @@ export interface OwnListener {
 
 /** Which nodes may be connected to. */
 export interface AddressPolicy {
-  /** By address, or by name as far as a name alone tells. */
+  /** By address, or by name as far as a name alone tells; to be asked again with what it resolves to. */
   allows(node: Pick<ServiceNode, "host" | "port">): boolean;
-  /** An IP address on whatever port: what a name resolved to. */
-  allowsAddress(address: string): boolean;
 }
 
 /**
@@ -35,8 +33,7 @@ export const deniedNetworks: readonly string[] = [
 
 /**
  * Builds the policy: `deny` goes before `allow`, `allow` before {@link deniedNetworks}; the gateway's
- * own listeners are denied always. Names pass here; {@link AddressPolicy.allowsAddress} is for what they
- * resolve to.
+ * own listeners are denied always.
  */
 export function addressPolicy(
   rules: { readonly allow: readonly string[]; readonly deny: readonly string[] },
@@ -60,7 +57,6 @@ export function addressPolicy(
       if (ports.get(port)?.has(unmapped(name)) === true) return false;
       return isIP(name) === 0 || allowsAddress(name);
     },
-    allowsAddress,
   };
 }
 
