@@ -42,3 +42,5 @@ export { fixedView } from "./fixed.ts";
 export { merge } from "./merge.ts";
 export { memoryBackend, type MemoryBackend, type MemoryRecord } from "./memory-backend.ts";
 export { memoryRegistry, type MemoryRegistryOptions } from "./memory.ts";
+export type { ListenOptions } from "./provider/listening.ts";
+export { provide, type ProvideOptions, type Provider } from "./provider/provide.ts";

@@ -37,6 +37,7 @@ export interface MemoryRegistryOptions {
 const traits: RegistryTraits = Object.freeze({
   delivery: "push",
   returnMs: 30_000,
+  propagationMs: 0,
   scope: Object.freeze(["namespace"]),
   keeps: Object.freeze([
     "service",

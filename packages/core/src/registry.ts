@@ -93,6 +93,8 @@ export interface RegistryTraits {
   readonly delivery: "push" | "long-poll" | "poll";
   /** How long registrants need to come back after the backend lost its data, in ms. */
   readonly returnMs: number;
+  /** How long consumers may take to see a change that `read` shows, in ms; reported, not enforced. */
+  readonly propagationMs: number;
   /**
    * Longest wait between two watch attempts, in ms. Set it low only when `watch` itself paces its
    * wire calls while the backend is failing. Default: core's own cap.

@@ -10,19 +10,12 @@ import {
   memoryRegistry,
   type ServiceNode,
 } from "../src/index.ts";
+import { until } from "./until.ts";
 
 const input = { service: "orders", host: "127.0.0.1", port: 8080 };
 
 function stored(backend: MemoryBackend): ServiceNode | undefined {
   return backend.get("orders", "127.0.0.1:8080")?.node as ServiceNode | undefined;
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const giveUpAtMs = performance.now() + 10_000;
-  while (!condition()) {
-    assert.ok(performance.now() < giveUpAtMs, `waited too long for ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }
 
 test("a deleted record is put back, a removed one is not", async () => {

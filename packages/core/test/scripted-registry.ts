@@ -53,6 +53,7 @@ export function scriptedRegistry(options: ScriptedOptions = {}): ScriptedRegistr
     traits: {
       delivery: "push",
       returnMs: 30_000,
+      propagationMs: 0,
       scope: ["group", "namespace"],
       keeps: ["service", "id", "host", "port"],
       cannot: {},

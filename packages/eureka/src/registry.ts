@@ -194,6 +194,8 @@ function traitsOf({ intervalMs, renewalIntervalMs }: ResolvedOptions): RegistryT
     delivery: "poll",
     // A registrant learns of a loss with its next heartbeat, and we of its return with our next poll.
     returnMs: renewalIntervalMs + intervalMs + returnSlackMs,
+    // Once a read shows a change, consumers see it with their next poll.
+    propagationMs: intervalMs,
     // The poller paces its calls itself; a watch that is called again only waits for its next answer.
     retryCapMs: Math.min(intervalMs, 1_000),
     scope: Object.freeze([]),

@@ -36,6 +36,7 @@ interface StoredNode {
 export const exampleTraits: RegistryTraits = {
   delivery: "poll",
   returnMs: 2_000,
+  propagationMs: 0,
   scope: [],
   keeps: [
     "service",
