@@ -136,9 +136,8 @@ function isTrue(flag: unknown): boolean {
   );
 }
 
-/** An override counts unless it is UNKNOWN, or no status at all. */
 function statusOf({ status, overriddenStatus }: InstanceFields): NodeStatus {
-  return nodeStatus.get(overriddenStatus) ?? nodeStatus.get(status) ?? "unknown";
+  return nodeStatus.get(overriddenStatus ?? status) ?? "unknown";
 }
 
 /** A node reached by address and spoken to with TLS needs a name for its certificate. */

@@ -19,7 +19,8 @@ export interface InstanceFields {
   readonly hostName?: unknown;
   readonly ipAddr?: unknown;
   readonly status?: unknown;
-  readonly overriddenStatus?: unknown;
+  /** Only one that counts, see {@link overrideOf}. */
+  readonly overriddenStatus?: string | undefined;
   readonly port?: unknown;
   readonly securePort?: unknown;
   readonly metadata?: unknown;
@@ -56,16 +57,39 @@ export function readInstance(raw: unknown, place: string): Instance {
     status: typeof status === "string" && status !== "" ? status : "UNKNOWN",
     action: raw["actionType"],
     fields: {
-      hostName: raw["hostName"],
-      ipAddr: raw["ipAddr"],
-      status,
-      // XML and old servers spell it in lower case; there it wins, as with the server's own reader.
-      overriddenStatus: raw["overriddenstatus"] ?? raw["overriddenStatus"],
-      port: raw["port"],
-      securePort: raw["securePort"],
-      metadata: raw["metadata"],
-      dataCenterInfo,
+      hostName: pruned(raw["hostName"], 0),
+      ipAddr: pruned(raw["ipAddr"], 0),
+      status: pruned(status, 0),
+      overriddenStatus: overrideOf(raw),
+      port: pruned(raw["port"], 1),
+      securePort: pruned(raw["securePort"], 1),
+      metadata: pruned(raw["metadata"], 1),
+      dataCenterInfo: pruned(dataCenterInfo, 2),
     },
     problem: hasId ? undefined : "instanceId must be a text",
   };
+}
+
+/** The status put in place of a record's own, as it came; undefined when there is none, or UNKNOWN. */
+export function overrideOf(record: Readonly<Record<string, unknown>>): string | undefined {
+  // XML and old servers spell it in lower case; there it wins, as with the server's own reader.
+  for (const one of [record["overriddenstatus"], record["overriddenStatus"]]) {
+    if (typeof one === "string" && one !== "" && one !== "UNKNOWN") return one;
+  }
+  return undefined;
+}
+
+const tooDeep: object = Object.freeze({});
+
+/**
+ * A value without what lies deeper than a record's fields do: nothing there means anything, and records
+ * are compared, which a nest of many thousands would not survive.
+ */
+function pruned(value: unknown, levels: number): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (levels === 0 || !isRecord(value)) return tooDeep;
+  const entries = Object.entries(value);
+  const kept = entries.map(([key, one]) => [key, pruned(one, levels - 1)] as const);
+  const isFlat = kept.every(([, one], index) => one === entries[index]?.[1]);
+  return isFlat ? value : Object.fromEntries(kept);
 }

@@ -42,10 +42,11 @@ export function fromMetadata(raw: unknown): StoredMetadata {
     else if (key !== "zone" && !key.startsWith("rollcall.")) metadata[key] = value;
   }
   const parsedWeight = weight === undefined ? undefined : parseWeight(weight);
+  const hasWeight = isRecord(raw) && raw["weight"] !== undefined && raw["weight"] !== null;
   return {
     weight: parsedWeight,
     weightProblem:
-      weight !== undefined && parsedWeight === undefined
+      hasWeight && parsedWeight === undefined
         ? "metadata.weight must be a finite number >= 0"
         : undefined,
     zone: zone === "" ? undefined : zone,

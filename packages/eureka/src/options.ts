@@ -32,11 +32,15 @@ export interface EurekaTimeouts {
 
 /** What registrations tell the server about their lease, unless a call gives its own `ttlMs`. */
 export interface EurekaLease {
-  /** Time between heartbeats. Default 30 000 ms; 100–86 400 000, shorter than `durationMs`. */
+  /**
+   * Time between heartbeats. Default 30 000 ms, or a third of `durationMs` when that is shorter;
+   * 100–86 400 000, shorter than `durationMs`.
+   */
   readonly renewalIntervalMs?: number | undefined;
   /**
    * How long a record outlives its last heartbeat, sent in whole seconds, rounded up. Eureka itself
-   * counts it twice after the first heartbeat. Default 90 000 ms; 300–86 400 000.
+   * counts it twice after the first heartbeat. Default 90 000 ms, or three renewal intervals when that is
+   * longer; 300–259 200 000.
    */
   readonly durationMs?: number | undefined;
 }
@@ -120,6 +124,9 @@ export interface ResolvedOptions {
   readonly clock: Clock;
 }
 
+/** Bounds of a lease, in ms. */
+export const minDurationMs = 300;
+export const maxDurationMs = 259_200_000;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 
@@ -133,7 +140,8 @@ export function resolveOptions(given: EurekaOptions): ResolvedOptions {
   const options: unknown = given;
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
   const name = text("name", given.name, 100) ?? "eureka";
-  const { timeouts = {}, lease = {} } = given;
+  const timeouts: EurekaTimeouts = section("timeouts", given.timeouts);
+  const lease: EurekaLease = section("lease", given.lease);
   const renewalIntervalMs = integer("lease.renewalIntervalMs", lease.renewalIntervalMs, [
     Math.min(30_000, Math.floor((lease.durationMs ?? 90_000) / 3)),
     100,
@@ -141,8 +149,8 @@ export function resolveOptions(given: EurekaOptions): ResolvedOptions {
   ]);
   const durationMs = integer("lease.durationMs", lease.durationMs, [
     Math.max(90_000, 3 * renewalIntervalMs),
-    300,
-    3 * dayMs,
+    minDurationMs,
+    maxDurationMs,
   ]);
   if (renewalIntervalMs >= durationMs) {
     throw invalid(
@@ -170,7 +178,7 @@ export function resolveOptions(given: EurekaOptions): ResolvedOptions {
     durationMs,
     instance: instance(given.instance),
     regions: regions(given.regions),
-    random: given.random ?? Math.random,
+    random: random(given.random),
     clock: given.clock ?? systemClock,
   };
   return Object.freeze(resolved);
@@ -214,7 +222,7 @@ function login({ username, password }: EurekaOptions): {
 
 function tls(value: EurekaTls | undefined): EurekaTls | undefined {
   if (value === undefined) return undefined;
-  if (typeof value !== "object" || value === null) throw invalid("tls must be an object");
+  section("tls", value);
   const { ca, cert, key, serverName, verify } = value;
   flag("tls.verify", verify, true);
   text("tls.serverName", serverName, 253);
@@ -235,8 +243,8 @@ function tls(value: EurekaTls | undefined): EurekaTls | undefined {
   return Object.freeze({ ...value });
 }
 
-function instance(value: EurekaInstance = {}): EurekaInstance {
-  if (typeof value !== "object" || value === null) throw invalid("instance must be an object");
+function instance(given: EurekaInstance | undefined): EurekaInstance {
+  const value: EurekaInstance = section("instance", given);
   for (const [field, one] of Object.entries(value)) text(`instance.${field}`, one, 2_048);
   return Object.freeze({ ...value });
 }
@@ -251,6 +259,20 @@ function regions(value: readonly string[] = []): readonly string[] {
     }
   }
   return Object.freeze([...value]);
+}
+
+function section<T extends object>(field: string, value: T | undefined): Partial<T> {
+  if (value === undefined) return {};
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid(`${field} must be an object`);
+  }
+  return value;
+}
+
+function random(value: (() => number) | undefined): () => number {
+  if (value === undefined) return Math.random;
+  if (typeof value !== "function") throw invalid("random must be a function");
+  return value;
 }
 
 function text(field: string, value: unknown, maxLength: number): string | undefined {

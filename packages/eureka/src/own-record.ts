@@ -7,6 +7,7 @@ import { appKey } from "./apps.ts";
 import type { EurekaClient } from "./client.ts";
 import { wireStatus } from "./codec.ts";
 import { encodeInstance, type InstanceBody, registrationBody } from "./instance-body.ts";
+import { overrideOf as statedOverride } from "./instance.ts";
 import { metadataTexts, statusKey } from "./metadata.ts";
 import type { EurekaInstance } from "./options.ts";
 import { isYounger, type Owner, ownerOf, ownerToken } from "./owner.ts";
@@ -225,11 +226,10 @@ function metadataOf(stored: StoredRecord): Record<string, string> {
   return metadataTexts(stored["metadata"]);
 }
 
+/** An override that a server would take back again. */
 function overrideOf(stored: StoredRecord): string | undefined {
-  const override = stored["overriddenstatus"] ?? stored["overriddenStatus"];
-  return typeof override === "string" && /^(UP|DOWN|STARTING|OUT_OF_SERVICE)$/.test(override)
-    ? override
-    : undefined;
+  const override = statedOverride(stored) ?? "";
+  return /^(UP|DOWN|STARTING|OUT_OF_SERVICE)$/.test(override) ? override : undefined;
 }
 
 /** An override that a registrant of ours put in place to drain, not an operator. */

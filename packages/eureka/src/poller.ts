@@ -110,17 +110,25 @@ export class Poller {
       signal.throwIfAborted();
       this.#healthy = true;
       this.#backoff.reset();
-      this.#dueAtMs = Math.max(dueAtMs, clock.monotonicMs() + intervalMs / 10);
+      this.#dueAtMs = Math.max(dueAtMs, this.#soonestMs());
       if (lostOf !== undefined) this.#fail(this.#doubt(lostOf, apps.size));
       else for (const watcher of this.#watchers) watcher.changed(apps);
     } catch (thrown) {
       signal.throwIfAborted();
       const error = asDiscoveryError(thrown, { registry: this.#options.name, operation: "poll" });
       this.#healthy = false;
-      const waitMs = error.retryable ? this.#backoff.failed() : intervalMs;
-      this.#dueAtMs = clock.monotonicMs() + waitMs;
+      // Sooner than without the failure when trying again may help; later never.
+      const waitMs = error.retryable ? this.#backoff.failed() : Infinity;
+      const latestMs = Math.max(dueAtMs, this.#soonestMs());
+      this.#dueAtMs = Math.min(clock.monotonicMs() + waitMs, latestMs);
       this.#fail(error);
     }
+  }
+
+  /** Leaves a server some rest after a poll that took longer than its interval. */
+  #soonestMs(): number {
+    const { clock, intervalMs } = this.#options;
+    return clock.monotonicMs() + intervalMs / 10;
   }
 
   #fail(error: DiscoveryError): void {

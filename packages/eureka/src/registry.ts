@@ -19,7 +19,13 @@ import { checkScope, keepRegistered } from "@rollcall/core/adapter";
 import { appKey } from "./apps.ts";
 import { EurekaClient } from "./client.ts";
 import { createDecoder, type Decoder } from "./node-set.ts";
-import { type EurekaOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
+import {
+  type EurekaOptions,
+  maxDurationMs,
+  minDurationMs,
+  type ResolvedOptions,
+  resolveOptions,
+} from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
 import { Poller } from "./poller.ts";
 
@@ -83,8 +89,9 @@ class EurekaRegistry implements Registry {
     const node = this.#define(input);
     checkScope(options.scope, this);
     const { ttlMs } = options;
-    if (ttlMs !== undefined && (!Number.isFinite(ttlMs) || ttlMs < 300)) {
-      throw this.#invalid("register", `ttlMs must be a number >= 300, got ${String(ttlMs)}`);
+    if (ttlMs !== undefined && !(ttlMs >= minDurationMs && ttlMs <= maxDurationMs)) {
+      const bounds = `from ${minDurationMs} to ${maxDurationMs}`;
+      throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${String(ttlMs)}`);
     }
     const entering = this.#register(node, options);
     this.#entering.add(entering);
@@ -159,7 +166,7 @@ class EurekaRegistry implements Registry {
     const checked = defineNode(input);
     const { host, port, service } = checked;
     const name = this.#options.instance.hostName ?? checked.hostname ?? host;
-    const id = input.id ?? `${isIPv6(name) ? `[${name}]` : name}:${service.toLowerCase()}:${port}`;
+    const id = input.id ?? `${isIPv6(name) ? `[${name}]` : name}:${service}:${port}`;
     const node = defineNode({ ...checked, id });
     this.#checkName("service", node.service, "register");
     this.#checkName("id", node.id, "register");

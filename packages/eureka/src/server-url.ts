@@ -59,7 +59,7 @@ export function parseServerUrl(text: string): Server {
     origin: url.origin,
     path,
     url: `${url.origin}${path}`,
-    credentials: at < 0 ? undefined : parseUserInfo(authority.slice(0, at)),
+    credentials: at <= 0 ? undefined : parseUserInfo(authority.slice(0, at)),
   });
 }
 

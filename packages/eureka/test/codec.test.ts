@@ -56,8 +56,16 @@ describe("status", () => {
     [{ status: "DOWN", overriddenStatus: "UP" }, "up"],
     [{ status: "UP", overriddenstatus: "DOWN" }, "down"],
     [{ status: "UP", overriddenstatus: "DOWN", overriddenStatus: "UP" }, "down"],
-    [{ status: "UP", overriddenStatus: "nonsense" }, "up"],
+    [{ status: "UP", overriddenstatus: "UNKNOWN", overriddenStatus: "OUT_OF_SERVICE" }, "draining"],
+    [{ status: "UP", overriddenstatus: "UNKNOWN" }, "up"],
+    [{ status: "DOWN", overriddenStatus: "UNKNOWN" }, "down"],
+    [{ status: undefined, overriddenStatus: "UP" }, "up"],
+    [{ status: "UP", overriddenStatus: "nonsense" }, "unknown"],
     [{ status: "UP", overriddenStatus: "" }, "up"],
+    [{ status: "UP", overriddenStatus: null }, "up"],
+    [{ status: "UP", overriddenStatus: { a: "DOWN" } }, "up"],
+    [{ status: "up" }, "unknown"],
+    [{ status: ["UP"] }, "unknown"],
   ])("%j is %s", (changes, status) => {
     expect(nodeOf(changes).status).toBe(status);
   });
@@ -73,6 +81,12 @@ describe("host", () => {
     [{ ipAddr: null }, "a.example.com"],
     [{ ipAddr: "" }, "a.example.com"],
     [{ ipAddr: "  " }, "a.example.com"],
+    [{ ipAddr: " 10.0.0.9 " }, "10.0.0.9"],
+    [{ ipAddr: "::ffff:10.0.0.9" }, "::ffff:10.0.0.9"],
+    [{ ipAddr: "localhost" }, "localhost"],
+    [{ ipAddr: "", hostName: "10.0.0.8" }, "10.0.0.8"],
+    [{ ipAddr: "", hostName: "2001:db8::2" }, "2001:db8::2"],
+    [{ hostName: 5 }, "10.0.0.1"],
   ])("%j is %s", (changes, host) => {
     expect(nodeOf(changes).host).toBe(host);
   });
@@ -80,6 +94,11 @@ describe("host", () => {
   test.each([
     [{ ipAddr: 5 }, "ipAddr must be a text"],
     [{ ipAddr: { a: 1 } }, "ipAddr must be a text"],
+    [{ ipAddr: ["10.0.0.1"] }, "ipAddr must be a text"],
+    [{ ipAddr: false }, "ipAddr must be a text"],
+    [{ ipAddr: undefined, hostName: undefined }, "there is neither an ipAddr nor a hostName"],
+    [{ ipAddr: "10.0.0.1:80" }, "host must be an IPv4 address"],
+    [{ ipAddr: "256.0.0.1" }, "host must be an IPv4 address"],
     [{ ipAddr: "", hostName: 5 }, "hostName must be a text"],
     [{ ipAddr: "", hostName: "" }, "there is neither an ipAddr nor a hostName"],
     [{ ipAddr: "10.0.0" }, "host must be an IPv4 address"],
@@ -106,6 +125,10 @@ describe("port", () => {
     [{ port: { $: "8081", "@enabled": true } }, 8081, false],
     [{ port: { $: " 8081 ", "@enabled": "TRUE" } }, 8081, false],
     [{ port: { $: 8081, "@enabled": 1 } }, 8081, false],
+    [{ port: { $: 65_535, "@enabled": "true" } }, 65_535, false],
+    [{ port: { $: 1, "@enabled": "1" } }, 1, false],
+    [{ port: { $: 8081, "@enabled": null } }, 8081, false],
+    [{ port: 8081, securePort: { $: "8443", "@enabled": 1 } }, 8443, true],
     [{ port: { $: 8081 } }, 8081, false],
     [{ port: 8081 }, 8081, false],
     [{ port: "8081", securePort: undefined }, 8081, false],
@@ -127,6 +150,17 @@ describe("port", () => {
     [{ port: undefined, securePort: undefined }, "no port is enabled"],
     [{ port: { $: 8080, "@enabled": "false" } }, "no port is enabled"],
     [{ port: { $: 8080, "@enabled": "yes" } }, "no port is enabled"],
+    [{ port: { $: 8080, "@enabled": false } }, "no port is enabled"],
+    [{ port: { $: 8080, "@enabled": 0 } }, "no port is enabled"],
+    [{ port: { $: 8080, "@enabled": { a: true } } }, "no port is enabled"],
+    [{ port: null, securePort: null }, "no port is enabled"],
+    [{ port: true }, range],
+    [{ port: {} }, range],
+    [{ port: { "@enabled": "true" } }, range],
+    [{ port: { $: null, "@enabled": "true" } }, range],
+    [{ port: { $: "", "@enabled": "true" } }, range],
+    [{ port: { $: "80.0", "@enabled": "true" } }, range],
+    [{ port: { $: 1e300, "@enabled": "true" } }, range],
     [{ port: { $: 0, "@enabled": "true" } }, range],
     [{ port: { $: -1, "@enabled": "true" } }, range],
     [{ port: { $: 65_536, "@enabled": "true" } }, range],
@@ -150,6 +184,11 @@ describe("weight", () => {
     [{ weight: "0.5" }, 0.5],
     [{ weight: " 7 " }, 7],
     [{ weight: "1e2" }, 100],
+    [{ weight: 0 }, 0],
+    [{ weight: 1e300 }, 1e300],
+    [{ weight: 1e21 }, 1e21],
+    [{ weight: "00010" }, 10],
+    [{ weight: null }, 100],
   ])("%j is %d", (metadata, weight) => {
     const node = nodeOf({ metadata });
     expect(node.weight).toBe(weight);
@@ -161,15 +200,14 @@ describe("weight", () => {
     expect(nodeOf({ metadata: { weight: "5" } }, 7).weight).toBe(5);
   });
 
-  test.each(["heavy", "", "-1", "NaN", "Infinity", "1e999", "0x10", "1,5"])(
-    "%j is reported and the default is used",
-    (weight) => {
-      const { node, error } = decode({ metadata: { weight, version: "1" } }, 7);
-      expect(node).toMatchObject({ weight: 7, metadata: { version: "1" } });
-      expect(error?.code).toBe("RECORD");
-      expect(error?.reason).toBe("metadata.weight must be a finite number >= 0, 7 is used");
-    },
-  );
+  const nonsense: unknown[] = ["heavy", "", " ", "-1", "-0", "NaN", "Infinity", "1e999", "1e1000"];
+  nonsense.push("0x10", "1,5", "1 2", "9".repeat(400), -1, -0.5, true, {}, [], [5], { a: 5 });
+  test.each(nonsense.map((one) => [one]))("%j is reported and the default is used", (weight) => {
+    const { node, error } = decode({ metadata: { weight, version: "1" } }, 7);
+    expect(node).toMatchObject({ weight: 7, metadata: { version: "1" } });
+    expect(error?.code).toBe("RECORD");
+    expect(error?.reason).toBe("metadata.weight must be a finite number >= 0, 7 is used");
+  });
 });
 
 describe("metadata, zone and id", () => {
@@ -221,6 +259,24 @@ describe("metadata, zone and id", () => {
     expect(decodeInstance(readInstance("x", "ORDERS[4]"), context).error?.message).toBe(
       "eureka: decode ORDERS[4] of ORDERS failed: the record is not an object",
     );
+  });
+
+  test("what is nested deeper than a record's fields is left out", () => {
+    let nest: unknown = 1;
+    for (let depth = 0; depth < 10_000; depth += 1) nest = { nest };
+    const fields = { hostName: nest, port: { $: 80, x: nest }, metadata: { nest, version: "1" } };
+    const instance = readInstance({ ...whole, ...fields, dataCenterInfo: nest }, "ORDERS[0]");
+    expect(instance.fields).toMatchObject({
+      hostName: {},
+      port: { $: 80, x: {} },
+      metadata: { nest: {}, version: "1" },
+      dataCenterInfo: { nest: { nest: {} } },
+    });
+    const { node } = decodeInstance(instance, context);
+    expect({ ...node?.metadata }).toEqual({ version: "1" });
+    expect(readInstance({ ...whole, ipAddr: nest }, "ORDERS[0]").fields.ipAddr).toEqual({});
+    // What is as it should be is not copied.
+    expect(readInstance(whole, "ORDERS[0]").fields.port).toBe(whole.port);
   });
 
   test("more metadata than a node may have is rejected", () => {

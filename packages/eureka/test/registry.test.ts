@@ -90,6 +90,13 @@ describe("a record", () => {
     });
   });
 
+  test("has the service's name in its id as it was given", async () => {
+    const registration = await connect().register({ ...input, service: "ORDERS" });
+    expect(registration.node.id).toBe("10.0.0.5:ORDERS:8080");
+    const stored = await raw.instance("orders", registration.node.id);
+    expect(stored).toMatchObject({ app: "ORDERS", vipAddress: "orders" });
+  });
+
   test("of an IPv6 node has brackets where they belong", async () => {
     const registration = await connect().register({ ...input, host: "::1" });
     expect(registration.node.id).toBe("[::1]:orders:8080");
@@ -105,7 +112,9 @@ describe("a record", () => {
     [{ ...input, service: ".." }, {}, "service must be without"],
     [{ ...input, service: "\ud800" }, {}, "service must be without"],
     [{ ...input, port: 0 }, {}, "port must be an integer from 1 to 65535"],
-    [input, { ttlMs: 5 }, "ttlMs must be a number >= 300, got 5"],
+    [input, { ttlMs: 5 }, "ttlMs must be a number from 300 to 259200000, got 5"],
+    [input, { ttlMs: 1e12 }, "ttlMs must be a number from 300 to 259200000"],
+    [input, { ttlMs: Number.NaN }, "ttlMs must be a number from 300"],
     [input, { scope: { group: "g" } }, "scope key"],
   ])("%j is refused at once", (node, options, reason) => {
     expect(() => void connect().register(node, options)).toThrow(reason);
