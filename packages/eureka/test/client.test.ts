@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { gzipSync } from "node:zlib";
 
 import { type DiscoveryError, type ErrorCode, type NodeSet, type Registry } from "@rollcall/core";
@@ -238,6 +239,39 @@ describe("credentials", () => {
     expect(await readWith({ username, password: () => password })).toEqual([]);
     expect(await readWith({ username, password: async () => password })).toEqual([]);
     expect(await readWith({ username, password: "wrong" }, login)).toEqual([]);
+  });
+
+  test("are never shown: not in errors, identity, or the registry itself", async () => {
+    await using fake = await startFake(plain(401));
+    const servers = fake.url.replace("//", "//someone:hunter2@");
+    await using registry = eurekaRegistry({ servers, username: "other", password: "hunter3" });
+    const error = await failure(registry);
+    const { identity, name, traits } = registry;
+    const shown = [error.message, error.stack, error.cause, identity, name, traits, registry];
+    expect(shown.map((one) => inspect(one, { depth: 10 })).join()).not.toMatch(/hunter/);
+    expect(JSON.stringify([error, registry])).not.toMatch(/hunter/);
+    const basic = Buffer.from("someone:hunter2").toString("base64");
+    expect(fake.headers().authorization).toBe(`Basic ${basic}`);
+  });
+
+  test("go to no other server than their own", async () => {
+    await using first = await startFake(plain(503));
+    await using second = await startFake(plain(503));
+    const servers = [first.url.replace("//", "//a:1@"), second.url];
+    await using registry = eurekaRegistry({ servers });
+    await failure(registry);
+    expect(first.headers().authorization).toBeDefined();
+    expect(second.headers().authorization).toBeUndefined();
+  });
+
+  test("that do not come in time are a timeout", async () => {
+    await using registry = eurekaRegistry({
+      servers: "http://127.0.0.1:1/",
+      username: "someone",
+      password: () => new Promise<string>(() => undefined),
+      timeouts,
+    });
+    expect((await failure(registry)).code).toBe("TIMEOUT");
   });
 
   test("that are wrong, missing or not to be had are AUTH", async () => {

@@ -1,3 +1,5 @@
+import { gzipSync } from "node:zlib";
+
 import { createDiscovery, type NodeSet, type Registry, type ServiceView } from "@rollcall/core";
 import { type EurekaServer, startEurekaServer } from "@rollcall/eureka-server";
 import { until } from "@rollcall/testbed";
@@ -129,6 +131,67 @@ describe("one poll", () => {
     now = apps("x", "y");
     await until(() => ids(shown).length === 2, { what: "the second node" });
     expect(shown.snapshot.state).toBe("fresh");
+  });
+
+  test.each([
+    ["a bomb", gzipSync(Buffer.alloc(5_000_000)), { "content-encoding": "gzip" }],
+    ["larger than wanted", " ".repeat(20_000), {}],
+    ["XML that breaks off", "<applications><application>", {}],
+  ])("reads everything when a delta is %s", async (_, body, headers) => {
+    let now = apps("x");
+    const fake = await fakeServer((request, response) => {
+      if (request.url?.includes("delta") === true) plain(200, body, headers)(request, response);
+      else now(request, response);
+    });
+    const shown = view(connect({ servers: fake.url, maxBodyBytes: 10_000 }));
+    await shown.ready();
+    now = apps("x", "y");
+    await until(() => ids(shown).length === 2, { what: "the second node" });
+    expect(shown.snapshot.state).toBe("fresh");
+  });
+
+  test("follows changes in XML", async () => {
+    const instance = (id: string, action: string): string =>
+      `<instance><instanceId>${id}</instanceId><ipAddr>10.0.0.1</ipAddr><status>UP</status><actionType>${action}</actionType><port enabled="true">80</port></instance>`;
+    let [hash, delta] = ["UP_1_", ""];
+    const fake = await fakeServer((request, response) => {
+      const isDelta = request.url?.includes("delta") === true;
+      const records = isDelta ? delta : instance("x", "ADDED");
+      const application =
+        records === "" ? "" : `<application><name>A</name>${records}</application>`;
+      const text = `<applications><versions__delta>1</versions__delta><apps__hashcode>${isDelta ? hash : "UP_1_"}</apps__hashcode>${application}</applications>`;
+      plain(200, text, { "content-type": "application/xml" })(request, response);
+    });
+    const shown = view(connect({ servers: fake.url }));
+    await shown.ready();
+    [hash, delta] = ["UP_2_", instance("y", "ADDED")];
+    await until(() => ids(shown).join() === "x,y", { what: "the second node" });
+    expect(fake.requests.filter((one) => one === "GET /apps")).toHaveLength(1);
+  });
+
+  test("a record that nests without end harms nobody, however often it comes", async () => {
+    const nest = `${'{"a":'.repeat(20_000)}1${"}".repeat(20_000)}`;
+    const bad = JSON.stringify(record("bad", { actionType: "MODIFIED", port: 0, metadata: "N" }));
+    const fake = await fakeServer((request, response) => {
+      const good = JSON.stringify(record("x", { actionType: "MODIFIED" }));
+      const instances = `[${bad.replace('"N"', nest)},${good}]`;
+      const text = `{"applications":{"apps__hashcode":"UP_2_","application":{"name":"A","instance":${instances}}}}`;
+      plain(200, text)(request, response);
+    });
+    const shown = view(connect({ servers: fake.url }));
+    await shown.ready();
+    const states = new Set<string>();
+    await until(
+      () => {
+        states.add(shown.snapshot.state);
+        return fake.requests.length > 8;
+      },
+      { what: "more polls" },
+    );
+    expect(states).toEqual(new Set(["fresh"]));
+    expect(ids(shown)).toEqual(["x"]);
+    expect(shown.snapshot.rejected.map(({ key }) => key)).toEqual(["bad"]);
+    expect(new Set(fake.requests.slice(1))).toEqual(new Set(["GET /apps/delta"]));
   });
 
   test("looks at everything after changes, and is not led back by a delta that got stuck", async () => {
