@@ -1,0 +1,100 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { createAuthority } from "@rollcall/testbed";
+import { describe, expect, test } from "vitest";
+
+import {
+  unsupportedBalancers,
+  unsupportedKeys,
+  unsupportedRegistries,
+} from "../src/config/refusal.ts";
+import { configJsonSchema, formatProblem, loadConfig, registryFactories } from "../src/index.ts";
+import { checkRegistries } from "../src/run.ts";
+import { testDirectory } from "./config-file.ts";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+const documents = [
+  "README.md",
+  "apps/gateway/README.md",
+  "docs/configuration.md",
+  "docs/migrating-from-apisix.md",
+].filter((file) => existsSync(join(root, file)));
+
+interface Snippet {
+  readonly place: string;
+  readonly text: string;
+}
+
+/** The fenced `yaml` blocks of a document, also those within list items. */
+function snippets(file: string): readonly Snippet[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return [...text.matchAll(/^( *)```yaml\n([^]*?)^ *```$/gm)].map(
+    ([, indent = "", body = ""], index) => ({
+      place: `${file} ${index + 1}`,
+      text: body.replaceAll(new RegExp(`^${indent}`, "gm"), ""),
+    }),
+  );
+}
+
+/** What a part of a file needs besides to be a whole one. */
+function completed(text: string): string {
+  const has = (key: string): boolean => new RegExp(`^${key}:`, "m").test(text);
+  const discovery = 'discovery: { eureka: { host: ["http://127.0.0.1:8761"] } }\n';
+  return [
+    has("listen") ? "" : "listen: [{ port: 9080 }]\n",
+    has("discovery") ? "" : discovery,
+    has("routes") ? "" : "routes: []\n",
+    text,
+  ].join("");
+}
+
+describe("YAML in documents passes --check", () => {
+  const all = documents.flatMap(snippets);
+
+  test("there is some", () => {
+    expect(all.length).toBeGreaterThan(8);
+  });
+
+  test.each(all)("$place", async ({ text }) => {
+    const directory = testDirectory();
+    const configFile = join(directory, "rollcall.yaml");
+    writeFileSync(configFile, completed(text));
+    writeFileSync(join(directory, "registry-ca.pem"), createAuthority().caPem);
+    const names = [...text.matchAll(/\$\{\{(\w+)\}\}/g)].map(([, name = ""]) => [name, "secret"]);
+    const loaded = loadConfig({ configFile, environment: Object.fromEntries(names) });
+    const refused = await checkRegistries(loaded, configFile, registryFactories);
+    const said = [...loaded.problems, ...loaded.warnings, ...refused];
+    expect(said.map(formatProblem)).toEqual([]);
+  });
+});
+
+describe("docs/configuration.md names", () => {
+  const text = readFileSync(join(root, "docs/configuration.md"), "utf8");
+  const codes = new Set([...text.matchAll(/`([^`\n]+)`/g)].map(([, code = ""]) => code));
+  const names = (word: string): boolean =>
+    [...codes].some((code) => code.split(/[^\w-]+/).includes(word));
+
+  test("every key there is", () => {
+    expect([...new Set(keys(configJsonSchema()))].filter((key) => !names(key))).toEqual([]);
+  });
+
+  test("everything that is refused by name", () => {
+    const refused = [
+      ...Object.values(unsupportedKeys).flat(),
+      ...unsupportedRegistries,
+      ...unsupportedBalancers,
+    ];
+    expect(refused.filter((word) => !codes.has(word))).toEqual([]);
+  });
+});
+
+/** Every property name in a JSON Schema. */
+function keys(schema: unknown): readonly string[] {
+  if (Array.isArray(schema)) return schema.flatMap(keys);
+  if (typeof schema !== "object" || schema === null) return [];
+  const { properties } = schema as { properties?: object };
+  return [...Object.keys(properties ?? {}), ...Object.values(schema).flatMap(keys)];
+}
