@@ -110,6 +110,37 @@ consumers: []
     expect(loaded.routes[0]!.upstream.source).toMatchObject({ service: "SEVEN" });
   });
 
+  test("objects exported from APISIX's Admin API carry its defaults", () => {
+    const exported = {
+      routes: [
+        {
+          id: "1",
+          uri: "/a/*",
+          name: "a",
+          priority: 0,
+          status: 1,
+          create_time: 1_700_000_000,
+          update_time: 1_700_000_000,
+          enable_websocket: false,
+          plugins: {
+            "proxy-rewrite": { regex_uri: ["^/a/(.*)", "/$1"], use_real_request_uri_unsafe: false },
+          },
+          upstream: {
+            service_name: "A",
+            discovery_type: "eureka",
+            type: "roundrobin",
+            hash_on: "vars",
+            scheme: "http",
+            pass_host: "pass",
+          },
+        },
+      ],
+    };
+    const loaded = loadText(head, { routes: JSON.stringify(exported) });
+    expect(loaded.lines).toEqual([]);
+    expect(loaded.config?.routes).toHaveLength(1);
+  });
+
   test("a route that is switched off is checked and left out", () => {
     const text = `${head}routes: [{ id: x, uri: /a, status: 0, upstream: { nodes: {} } }]\n`;
     expect(config(text).routes).toEqual([]);

@@ -39,8 +39,8 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
     "vars",
   ],
   service: ["script"],
-  upstream: ["checks", "discovery_args", "hash_on", "keepalive_pool", "key", "tls", "warm_up_conf"],
-  rewrite: ["headers", "method", "use_real_request_uri_unsafe"],
+  upstream: ["checks", "discovery_args", "keepalive_pool", "key", "tls", "warm_up_conf"],
+  rewrite: ["headers", "method"],
 };
 
 /** Kinds of registry that are planned, or known from APISIX, and not in this version. */

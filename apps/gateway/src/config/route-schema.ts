@@ -83,6 +83,10 @@ const rewriteSchema = z.strictObject(
       /^[A-Za-z0-9.-]{1,253}(?::[0-9]{1,5})?$/,
       "must be a host name, with :port if needed",
     ).optional(),
+    // APISIX writes the default into exported objects.
+    use_real_request_uri_unsafe: z
+      .literal(false, "must be false: the unnormalised path is never forwarded")
+      .optional(),
   },
   "must be a map with uri, regex_uri or host",
 );

@@ -88,6 +88,8 @@ export const upstreamSchema: z.ZodType<UpstreamInput> = z.strictObject(
     retries: integer(0, 1_000).optional(),
     retry_timeout: decimal(0, dayS).optional(),
     timeout: timeoutSchema.optional(),
+    // APISIX writes this default into exported objects; it means something to chash only.
+    hash_on: z.literal("vars", "must be vars: chash is not supported in this version").optional(),
   },
   "must be a map of keys such as nodes or service_name",
 );
