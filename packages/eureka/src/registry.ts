@@ -125,6 +125,7 @@ class EurekaRegistry implements Registry {
         reason: "the registry is disposed",
       }),
     );
+    this.#poller.close();
     await Promise.allSettled(this.#entering);
     await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
     await this.#client.close();

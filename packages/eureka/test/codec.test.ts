@@ -261,6 +261,13 @@ describe("metadata, zone and id", () => {
     );
   });
 
+  test("names from outside cannot break a message into lines", () => {
+    const instance = readInstance({ ...whole, instanceId: "a\r\nINFO all is well\u0085" }, "?");
+    const { error } = decodeInstance(instance, { ...context, app: "O\u2028" });
+    expect(error?.operation).toBe("decode a\ufffd\ufffdINFO all is well\ufffd of O\ufffd");
+    expect(error?.message).not.toMatch(/[\r\n]/);
+  });
+
   test("what is nested deeper than a record's fields is left out", () => {
     let nest: unknown = 1;
     for (let depth = 0; depth < 10_000; depth += 1) nest = { nest };

@@ -1,5 +1,6 @@
 import { createDiscovery, type Registration, type Registry } from "@rollcall/core";
 import { type EurekaServer, startEurekaServer } from "@rollcall/eureka-server";
+import { type Clock, systemClock } from "@rollcall/core/adapter";
 import { until } from "@rollcall/testbed";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -183,6 +184,16 @@ describe("a registration", () => {
     expect(await stored()).toMatchObject({ port: { $: 9 } });
   });
 
+  test("fails when the server finds it wrong", async () => {
+    await using refusing = await startFake((request, response) => {
+      plain(request.method === "GET" ? 404 : 400)(request, response);
+    });
+    await expect(connect({ servers: refusing.url }).register(input)).rejects.toMatchObject({
+      code: "INVALID",
+      reason: "the server answered 400: it refuses what was sent",
+    });
+  });
+
   test("fails when the server refuses it, and keeps trying while it may mend", async () => {
     await using refusing = await startFake(plain(401));
     await expect(connect({ servers: refusing.url }).register(input)).rejects.toMatchObject({
@@ -263,6 +274,38 @@ describe("an operator's", () => {
     await registration.update({ weight: 50, metadata: { a: "2" } });
     expect(await stored()).toMatchObject({ metadata: { weight: "50", note: "hello", a: "2" } });
   });
+});
+
+test("disposal takes out every record, waits for those on their way, and ends all loops", async () => {
+  const waiting = new Set<object>();
+  const clock: Clock = {
+    ...systemClock,
+    after(delayMs, callback) {
+      const wait = {};
+      waiting.add(wait);
+      const cancel = systemClock.after(delayMs, () => {
+        waiting.delete(wait);
+        callback();
+      });
+      return () => {
+        waiting.delete(wait);
+        cancel();
+      };
+    },
+  };
+  const registry = connect({ clock, intervalMs: 10 });
+  const stop = new AbortController();
+  const watching = registry.watch({ service: "orders" }, stop.signal)[Symbol.asyncIterator]();
+  await watching.next();
+  // From here on nobody asks the watch for more.
+  await registry.register(input);
+  const onItsWay = registry.register({ ...input, port: 8081 });
+  await registry[Symbol.asyncDispose]();
+  await Promise.allSettled([onItsWay]);
+  expect((await raw.send("GET", "apps/orders")).status).toBe(404);
+  expect(waiting.size).toBe(0);
+  await expect(watching.next()).rejects.toMatchObject({ code: "CLOSED" });
+  stop.abort();
 });
 
 test("a node is seen as it was registered, in its registry's spelling", async () => {
