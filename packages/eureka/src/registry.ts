@@ -25,6 +25,7 @@ import {
   minDurationMs,
   type ResolvedOptions,
   resolveOptions,
+  show,
 } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
 import { Poller } from "./poller.ts";
@@ -89,9 +90,10 @@ class EurekaRegistry implements Registry {
     const node = this.#define(input);
     checkScope(options.scope, this);
     const { ttlMs } = options;
-    if (ttlMs !== undefined && !(ttlMs >= minDurationMs && ttlMs <= maxDurationMs)) {
+    const isRight = typeof ttlMs === "number" && ttlMs >= minDurationMs && ttlMs <= maxDurationMs;
+    if (ttlMs !== undefined && !isRight) {
       const bounds = `from ${minDurationMs} to ${maxDurationMs}`;
-      throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${String(ttlMs)}`);
+      throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${show(ttlMs)}`);
     }
     const entering = this.#register(node, options);
     this.#entering.add(entering);

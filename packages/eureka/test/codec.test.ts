@@ -226,6 +226,7 @@ describe("metadata, zone and id", () => {
     [{ "@class": "java.util.Collections$EmptyMap" }, {}],
     [{ class: "java.util.Collections$EmptyMap" }, {}],
     [{ class: "economy" }, { class: "economy" }],
+    [{ "@class": { toString: 0 }, class: { toString: 0 } }, {}],
     [undefined, {}],
     [null, {}],
     ["text", {}],

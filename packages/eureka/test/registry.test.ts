@@ -1,3 +1,5 @@
+import { text } from "node:stream/consumers";
+
 import { createDiscovery, type Registration, type Registry } from "@rollcall/core";
 import { type EurekaServer, startEurekaServer } from "@rollcall/eureka-server";
 import { type Clock, systemClock } from "@rollcall/core/adapter";
@@ -116,6 +118,8 @@ describe("a record", () => {
     [input, { ttlMs: 5 }, "ttlMs must be a number from 300 to 259200000, got 5"],
     [input, { ttlMs: 1e12 }, "ttlMs must be a number from 300 to 259200000"],
     [input, { ttlMs: Number.NaN }, "ttlMs must be a number from 300"],
+    [input, { ttlMs: "900" as unknown as number }, "ttlMs must be a number from 300"],
+    [input, { ttlMs: null as unknown as number }, "ttlMs must be a number from 300"],
     [input, { scope: { group: "g" } }, "scope key"],
   ])("%j is refused at once", (node, options, reason) => {
     expect(() => void connect().register(node, options)).toThrow(reason);
@@ -175,6 +179,31 @@ describe("a registration", () => {
     await raw.register({ ...input, id }, { status: "OUT_OF_SERVICE" });
     await connect().register(input);
     expect(await stored()).toMatchObject({ status: "UP", overriddenStatus: "UNKNOWN" });
+  });
+
+  test("puts up with whatever is stored under its id", async () => {
+    const odd = { toString: 0 };
+    const fields = { lastDirtyTimestamp: odd, port: { $: odd, "@enabled": odd }, securePort: [] };
+    let held: object | undefined = {
+      metadata: { "@class": odd },
+      overriddenStatus: odd,
+      ...fields,
+    };
+    await using fake = await startFake((request, response) => {
+      void (async () => {
+        const body = await text(request);
+        if (request.method === "POST") held = (JSON.parse(body) as { instance: object }).instance;
+        if (request.method === "DELETE") held = undefined;
+        const status = request.method === "GET" && held === undefined ? 404 : 200;
+        plain(status, JSON.stringify({ instance: held }))(request, response);
+        // Whatever is entered is garbled in all that is not its owner's mark.
+        if (request.method === "GET" && held !== undefined) held = { ...held, ...fields };
+      })();
+    });
+    const registration = await connect({ servers: fake.url }).register(input, { ttlMs });
+    await generationAfter(registration, 1);
+    await registration.deregister();
+    expect(held).toBeUndefined();
   });
 
   test("is removed only while it is its own", async () => {
