@@ -17,12 +17,16 @@ export type AttemptResult =
 
 /** What happens while an attempt runs. */
 export interface AttemptEvents {
-  /** The connection stands: send the body, or end the request. */
-  connected(): void;
+  /**
+   * The connection stands: send the body, or end the request.
+   *
+   * @param moved  To be called whenever {@link AttemptEvents.awaiting} may have changed.
+   */
+  connected(moved: () => void): void;
   /** 1xx other than 101. */
   informed(status: number, rawHeaders: readonly string[]): void;
-  /** Whether the silence is the client's, who sends its body slowly. */
-  clientIsSlow(): boolean;
+  /** What the silence is about: the client's body, room for it at the node, or the answer. */
+  awaiting(): "client" | "room" | "answer";
 }
 
 /** Resolves with the answer's head, or with why there is none; never rejects. */
@@ -47,8 +51,17 @@ export function awaitAnswer(
       resolve(result);
     }
 
+    function listen(): void {
+      if (settled) return;
+      clearTimeout(timer);
+      const { sendMs, readMs } = timeouts;
+      timer = setTimeout(onSilence, events.awaiting() === "room" ? sendMs : readMs);
+    }
+
     function onSilence(): void {
-      if (events.clientIsSlow()) timer.refresh();
+      const awaited = events.awaiting();
+      if (awaited === "client") listen();
+      else if (awaited === "room") settle({ ...broken("the node takes no more"), timedOut: true });
       else settle({ ...broken("no answer in time"), timedOut: true });
     }
 
@@ -58,9 +71,8 @@ export function awaitAnswer(
 
     function onConnected(): void {
       connected = true;
-      clearTimeout(timer);
-      timer = setTimeout(onSilence, timeouts.readMs);
-      events.connected();
+      events.connected(listen);
+      listen();
     }
 
     upstream.once("socket", (socket) => {
@@ -71,9 +83,6 @@ export function awaitAnswer(
       const secure = "encrypted" in socket;
       socket.once(secure ? "secureConnect" : "connect", onConnected);
     });
-    upstream.on("drain", () => {
-      if (!settled) timer.refresh();
-    });
     upstream.on("information", ({ statusCode, rawHeaders }) => {
       timer.refresh();
       if (statusCode !== 101) events.informed(statusCode, rawHeaders);
@@ -82,7 +91,12 @@ export function awaitAnswer(
       socket.destroy();
       settle(broken("the node switched protocols unasked"));
     });
-    upstream.once("response", (answer) => settle({ kind: "answered", answer }));
+    upstream.once("response", (answer) => {
+      const fault = answerFault(answer);
+      settle(
+        fault === undefined ? { kind: "answered", answer } : { ...broken(fault), stale: false },
+      );
+    });
     // A destroyed request emits further errors; without a listener they would end the process.
     upstream.on("error", (error) => {
       const detail = "code" in error ? String(error.code) : error.name;
@@ -90,6 +104,16 @@ export function awaitAnswer(
     });
     upstream.once("close", () => settle(broken("the connection closed")));
   });
+}
+
+/** What the parser lets through and no client could read. */
+function answerFault({ statusCode = 0, headers }: IncomingMessage): string | undefined {
+  if (statusCode < 200) return "the answer's status is none";
+  const coding = headers["transfer-encoding"];
+  // The field stays here, so a coding that is left in the body would be lost on the client.
+  return coding === undefined || coding.toLowerCase() === "chunked"
+    ? undefined
+    : "the answer has a transfer coding other than chunked";
 }
 
 function unconnected(timedOut: boolean, detail: string): AttemptResult {

@@ -48,6 +48,7 @@ export class Exchange {
   #attempts = 0;
   #context: unknown;
   #upstream: ClientRequest | undefined;
+  #body: BodyRelay | undefined;
   #gone = false;
   #continued: boolean;
 
@@ -137,7 +138,13 @@ export class Exchange {
     let outcome: AttemptOutcome = "cancelled";
     try {
       let result = await this.#send(forward, attempt.node, framing, repeatable);
-      if (result.kind === "broken" && result.stale && repeatable && !this.#gone) {
+      if (
+        result.kind === "broken" &&
+        result.stale &&
+        !result.timedOut &&
+        repeatable &&
+        !this.#gone
+      ) {
         // The node closed a connection that was idle: that says nothing about the node.
         this.#connections.forgetIdle(attempt.node);
         result = await this.#send(forward, attempt.node, framing, false);
@@ -153,6 +160,7 @@ export class Exchange {
       const { statusCode = 502 } = result.answer;
       const end = await relayAnswer(result.answer, this.#response, forward.timeouts.readMs);
       outcome = end === "complete" && statusCode >= 500 ? "http_failure" : relayOutcome[end];
+      this.#endUpload();
       return undefined;
     } finally {
       attempt.done(outcome, performance.now() - startedAtMs);
@@ -177,24 +185,33 @@ export class Exchange {
       reuse,
     });
     this.#upstream = upstream;
-    let body: BodyRelay | undefined;
     const result = await awaitAnswer(upstream, forward.timeouts, {
-      connected: () => {
+      connected: (moved) => {
         if (framing.kind === "none") {
           upstream.end();
           return;
         }
         this.#continue();
-        body = relayBody(this.#request, upstream);
+        this.#body = relayBody(this.#request, upstream, moved);
       },
       informed: (status, rawHeaders) => this.#inform(status, rawHeaders),
-      clientIsSlow: () => body?.waitsForClient ?? false,
+      awaiting: () => {
+        const awaiting = this.#body?.awaiting ?? "nothing";
+        return awaiting === "nothing" ? "answer" : awaiting;
+      },
     });
-    if (result.kind !== "answered") body?.stop();
+    if (result.kind !== "answered") this.#body?.stop();
     // A body is read once: part of it gone, no other node can have it.
-    return result.kind === "unconnected" && body?.begun === true
+    return result.kind === "unconnected" && this.#body?.begun === true
       ? { kind: "broken", timedOut: result.timedOut, stale: false, detail: result.detail }
       : result;
+  }
+
+  /** A node may answer before it has the whole body; once the answer is out, the rest is nobody's. */
+  #endUpload(): void {
+    if (this.#upstream?.writableFinished !== false) return;
+    this.#body?.stop();
+    this.#upstream.destroy();
   }
 
   #continue(): void {

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 
 import type { Forward, RequestHead, UpstreamNode } from "./contract.ts";
@@ -32,6 +33,9 @@ const ours: ReadonlySet<string> = new Set([
   "x-real-ip",
 ]);
 
+/** Methods whose requests say nothing about a body that they do not have. */
+const bodiless = /^(?:GET|HEAD|DELETE|OPTIONS|TRACE)$/;
+
 /** How the request's body is delimited. */
 export type Framing =
   | { readonly kind: "none" }
@@ -57,7 +61,9 @@ export function requestFields(
   for (let index = 0; index < head.rawHeaders.length; index += 2) {
     const name = head.rawHeaders[index] ?? "";
     const lower = name.toLowerCase();
-    if (hopByHop.has(lower) || ours.has(lower) || dropped?.has(lower) === true) continue;
+    // CGI and its kin take `X_Forwarded_For` for `X-Forwarded-For`.
+    const read = lower.replaceAll("_", "-");
+    if (hopByHop.has(read) || ours.has(read) || dropped?.has(lower) === true) continue;
     fields.push(name, head.rawHeaders[index + 1] ?? "");
   }
   // RFC 9110 §10.1.4: the only TE value that may travel, and only when the client asked for it.
@@ -66,7 +72,8 @@ export function requestFields(
   }
   if (framing.kind === "chunked") fields.push("Transfer-Encoding", "chunked");
   else if (framing.kind === "length") fields.push("Content-Length", framing.length);
-  else if (/^(?:POST|PUT|PATCH)$/.test(head.method)) fields.push("Content-Length", "0");
+  // RFC 9110 §8.6: said when the method gives a body a meaning; Node would write chunked otherwise.
+  else if (!bodiless.test(head.method)) fields.push("Content-Length", "0");
   const host = head.header("host") ?? "";
   const chain = valuesOf(head.rawHeaders, "x-forwarded-for").filter((value) => value !== "");
   fields.push(
@@ -76,22 +83,30 @@ export function requestFields(
     [...chain, head.remoteAddress].join(", "),
     "X-Forwarded-Proto",
     head.secure ? "https" : "http",
-    "X-Forwarded-Host",
-    host,
     "X-Forwarded-Port",
     String(head.localPort),
   );
+  if (host !== "") fields.push("X-Forwarded-Host", host);
   return fields;
 }
 
-/** Fields of a node's answer that travel on: names and values in turn. */
-export function responseFields(rawHeaders: readonly string[]): string[] {
+/**
+ * Fields of a node's answer that travel on: names and values in turn.
+ *
+ * @param chunked  Whether the client gets it in chunks: only then can there be a trailer.
+ */
+export function responseFields(
+  { rawHeaders, statusCode }: Pick<IncomingMessage, "rawHeaders" | "statusCode">,
+  chunked: boolean,
+): string[] {
   const fields: string[] = [];
   const dropped = nominated(rawHeaders);
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
     const lower = name.toLowerCase();
-    if (hopByHop.has(lower) && lower !== "trailer") continue;
+    if (hopByHop.has(lower) && !(lower === "trailer" && chunked)) continue;
+    // RFC 9110 §8.6: a client could wait for the content that it announces.
+    if (lower === "content-length" && statusCode === 204) continue;
     if (dropped?.has(lower) === true) continue;
     fields.push(name, rawHeaders[index + 1] ?? "");
   }

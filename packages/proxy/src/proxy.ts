@@ -83,6 +83,8 @@ class Engine implements Proxy {
     server.maxHeadersCount = 0;
     server.on("request", (request, response) => this.#accept(request, response, false));
     server.on("checkContinue", (request, response) => this.#accept(request, response, true));
+    // RFC 9110 §10.1.1: an expectation other than 100-continue may be ignored.
+    server.on("checkExpectation", (request, response) => this.#accept(request, response, false));
     server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
       this.#refuse(socket, "unsupported", "CONNECT is not served");
     });

@@ -67,10 +67,14 @@ export function relayAnswer(
 
 function sendHead(answer: IncomingMessage, response: ServerResponse): void {
   const status = answer.statusCode ?? 502;
-  const fields = responseFields(answer.rawHeaders);
+  const { httpVersion, method } = response.req;
+  const hasBody = method !== "HEAD" && status !== 204 && status !== 304;
+  const chunked = answer.headers["transfer-encoding"] !== undefined && httpVersion === "1.1";
+  const fields = responseFields(answer, chunked && hasBody);
   const phrase = answer.statusMessage ?? "";
   // Node refuses phrases with bytes outside its set; they carry no meaning (RFC 9112 §4).
   const printable = /^[\t\u0020-\u007e\u0080-\u00ff]*$/.test(phrase);
   response.writeHead(status, printable ? phrase : "", fields);
-  response.flushHeaders();
+  // Not flushHeaders(), which writes UTF-8 and so spoils bytes above 0x7f (RFC 9110 §5.5).
+  response.write(Buffer.alloc(0));
 }

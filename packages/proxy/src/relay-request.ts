@@ -6,30 +6,43 @@ import { trailerFields } from "./header-rules.ts";
 export interface BodyRelay {
   /** Whether any of the body was taken from the client. */
   readonly begun: boolean;
-  /** Whether the node takes what it is given, and the client gives nothing. */
-  readonly waitsForClient: boolean;
+  /** What it waits for: the client's next bytes, room for them at the node, or nothing more. */
+  readonly awaiting: "client" | "room" | "nothing";
   /** Takes nothing more; what the client still sends is thrown away. */
   stop(): void;
 }
 
-/** Streams the client's body to a node, at the pace of the slower one. */
-export function relayBody(request: IncomingMessage, upstream: ClientRequest): BodyRelay {
+/**
+ * Streams the client's body to a node, at the pace of the slower one.
+ *
+ * @param moved  Told when {@link BodyRelay.awaiting} changed.
+ */
+export function relayBody(
+  request: IncomingMessage,
+  upstream: ClientRequest,
+  moved: () => void,
+): BodyRelay {
   let begun = false;
   let full = false;
-  let stopped = false;
+  let ended = false;
   const onData = (chunk: Buffer): void => {
     begun = true;
     full = !upstream.write(chunk);
-    if (full) request.pause();
+    if (!full) return;
+    request.pause();
+    moved();
   };
   const onDrain = (): void => {
     full = false;
     request.resume();
+    moved();
   };
   const onEnd = (): void => {
+    ended = true;
     const trailers = trailerFields(request.rawTrailers);
     if (trailers.length > 0) upstream.addTrailers(trailers);
     upstream.end();
+    moved();
   };
   request.on("data", onData);
   request.once("end", onEnd);
@@ -38,11 +51,13 @@ export function relayBody(request: IncomingMessage, upstream: ClientRequest): Bo
     get begun() {
       return begun;
     },
-    get waitsForClient() {
-      return !stopped && !full && !request.complete;
+    get awaiting() {
+      if (full) return "room";
+      return ended ? "nothing" : "client";
     },
     stop() {
-      stopped = true;
+      ended = true;
+      full = false;
       request.off("data", onData);
       request.off("end", onEnd);
       upstream.off("drain", onDrain);

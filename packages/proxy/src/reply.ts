@@ -33,7 +33,7 @@ export function defaultReply(failure: ProxyFailure): Reply {
 
 /** Sends a reply whole. */
 export function sendReply(response: ServerResponse, reply: Reply): void {
-  response.writeHead(reply.status, {
+  response.writeHead(reply.status, STATUS_CODES[reply.status] ?? "Error", {
     ...reply.headers,
     "content-length": Buffer.byteLength(reply.body),
   });

@@ -41,6 +41,9 @@ export function readHead(request: IncomingMessage, maxHeaders: number): ReadHead
   return { ok: true, head };
 }
 
+/** RFC 3986 §3.2.2, without user information. */
+const validHost = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+
 type Fault = { readonly status: 400 | 501; readonly detail: string } | undefined;
 
 /** RFC 9112 §3.2: exactly one Host, and a valid one, in HTTP/1.1. */
@@ -51,8 +54,7 @@ function hostFault(rawHeaders: readonly string[], version: "1.0" | "1.1"): Fault
   if (host === undefined) {
     return version === "1.0" ? undefined : { status: 400, detail: "the Host field is missing" };
   }
-  const valid = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/.test(host);
-  return valid ? undefined : { status: 400, detail: "the Host field is malformed" };
+  return validHost.test(host) ? undefined : { status: 400, detail: "the Host field is malformed" };
 }
 
 /** RFC 9112 §6: what the parser lets through and the next hop could read otherwise. */
@@ -78,7 +80,7 @@ function originForm(
   if (url === "*") return method === "OPTIONS" ? { path: url } : undefined;
   const absolute = /^https?:\/\/([^/?#@]+)([/?][^#]*)?$/i.exec(url);
   const authority = absolute?.[1];
-  if (authority === undefined) return undefined;
+  if (authority === undefined || !validHost.test(authority)) return undefined;
   const rest = absolute?.[2] ?? "/";
   return { path: rest.startsWith("?") ? `/${rest}` : rest, authority };
 }
