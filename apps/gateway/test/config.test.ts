@@ -266,6 +266,17 @@ describe("upstreams", () => {
     ]);
   });
 
+  test("a uri with an escape or a query is warned of: it fits other paths than it looks", () => {
+    const { lines, config: loaded } = loadText(
+      `${head}routes: [{ uris: [/ok, /a%20b, "/a?b"], upstream: { nodes: {} } }]\n`,
+    );
+    expect(loaded).toBeDefined();
+    expect(lines).toEqual([
+      "c.yaml:3:24: routes[0].uris[1] holds %20, but routes see the decoded path, without the query",
+      "c.yaml:3:32: routes[0].uris[2] holds ?, but routes see the decoded path, without the query",
+    ]);
+  });
+
   test("what is set and not used is warned of", () => {
     const { lines, config: loaded } = loadText(`${head}admin: { host: 0.0.0.0 }
 routes:

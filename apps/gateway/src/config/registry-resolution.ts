@@ -7,7 +7,11 @@ import type { RegistryConfig, RegistryTls } from "./gateway-config.ts";
 import type { Problem } from "./problem.ts";
 import { showPath } from "./validation.ts";
 
-/** Fills in the defaults of one entry of `discovery` and reads its PEM files. */
+/**
+ * Fills in the defaults of one entry of `discovery` and reads its PEM files.
+ *
+ * @param input  What is right in the entry.
+ */
 export function resolveEureka(
   document: ConfigDocument,
   name: string,
@@ -25,7 +29,7 @@ export function resolveEureka(
     input.tls === undefined
       ? undefined
       : resolveTls(document, [...path, "tls"], input.tls, directory, problems);
-  if (problems.length > before) return undefined;
+  if (problems.length > before || (input.host as unknown) === undefined) return undefined;
   const prefix = input.prefix ?? "/eureka/";
   return {
     name,
