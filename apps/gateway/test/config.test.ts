@@ -277,6 +277,30 @@ describe("upstreams", () => {
     ]);
   });
 
+  test.each([
+    ["http://a:1/eureka/", ""],
+    ["http://a:1/x/eureka", "prefix: /eureka/,"],
+  ])("a registry's path given twice is warned of: %s %s", (host, more) => {
+    const { lines, config: loaded } = loadText(
+      `listen: [{ port: 1 }]\nroutes: []\ndiscovery: { eureka: { ${more} host: [${host}] } }\n`,
+    );
+    expect(loaded).toBeDefined();
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(
+      /discovery\.eureka\.host\[0\] ends in \/eureka\/ already, and prefix adds it once more; leave it out here$/,
+    );
+  });
+
+  test.each(["host: [http://a:1/eureka/], prefix: /", "host: [http://eureka]", "host: [http://a]"])(
+    "one path is right: %s",
+    (text) => {
+      const { lines } = loadText(
+        `listen: [{ port: 1 }]\nroutes: []\ndiscovery: { eureka: { ${text} } }\n`,
+      );
+      expect(lines).toEqual([]);
+    },
+  );
+
   test("what is set and not used is warned of", () => {
     const { lines, config: loaded } = loadText(`${head}admin: { host: 0.0.0.0 }
 routes:

@@ -91,7 +91,7 @@ function resolveConfig(
     registryNames: registryNames(value),
     policy: addressPolicy(nodeAddresses, []),
   };
-  const registries = resolveRegistries(main, directory, problems);
+  const registries = resolveRegistries(main, directory, { problems, warnings });
   if (source.routesFile === undefined && document.at(["routes"]) === undefined) {
     const message = "routes is missing; add routes: or give a file with --routes";
     problems.push(document.problem([], message));
@@ -155,7 +155,7 @@ function registryNames(value: FileInput): readonly string[] {
 function resolveRegistries(
   { document, validation }: CheckedFile,
   directory: string,
-  problems: Problem[],
+  said: { readonly problems: Problem[]; readonly warnings: Problem[] },
 ): readonly RegistryConfig[] {
   const { discovery } = document.value as FileInput;
   const found: RegistryConfig[] = [];
@@ -167,10 +167,10 @@ function resolveRegistries(
     if (input.type === undefined && (written || name !== "eureka")) {
       if (written || !validation.isGood(path)) continue;
       const message = `${showPath([...path, "type"])} is missing; say what kind of registry it is, such as type: eureka`;
-      problems.push(document.keyProblem(path, message));
+      said.problems.push(document.keyProblem(path, message));
       continue;
     }
-    const config = resolveEureka(document, name, input, directory, problems);
+    const config = resolveEureka(document, name, input, directory, said);
     if (config !== undefined) found.push(config);
   }
   return found;
