@@ -236,7 +236,10 @@ ${example}`,
 routes: [{ uri: /x, upstream: { nodes: { "localhost:${node.port}": 1 } } }]
 `,
     );
-    expect((await get("/x")).json()).toMatchObject({ code: "CONNECT_FAILED" });
+    expect((await get("/x")).json()).toMatchObject({
+      code: "CONNECT_FAILED",
+      reason: "1 node tried, none could be reached (ADDRESS_NOT_ALLOWED)",
+    });
   });
 });
 
