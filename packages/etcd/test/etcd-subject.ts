@@ -1,6 +1,6 @@
 import {
   type Bed,
-  type FaultTarget,
+  type FaultProxy,
   faultProxy,
   type Raw,
   type Subject,
@@ -11,10 +11,9 @@ import type { NodeInput, Registry } from "@rollcall/core";
 import { etcdRegistry, type EtcdOptions } from "../src/index.ts";
 import { type RawAccess, type RawEtcd, rawEtcd } from "./raw-etcd.ts";
 
-/** Running servers that a subject is made for. */
+/** A running server, or the members of a running cluster, that a subject is made for. */
 export interface SubjectServer {
-  /** The member that a new connection gets to. */
-  readonly url: string;
+  readonly urls: readonly string[];
   readonly access?: RawAccess | undefined;
   /** Forgets everything; left out where that cannot be had. */
   readonly wipe?: (() => Promise<void>) | undefined;
@@ -27,16 +26,14 @@ export interface EtcdSubjectOptions {
   readonly name: string;
   readonly timing: Timing;
   readonly server: () => SubjectServer;
-  readonly canWipe: boolean;
-  /** Whether the server refuses wrong credentials. */
-  readonly hasLogin: boolean;
+  readonly lacks: NonNullable<Subject["lacks"]>;
   readonly rules?: Subject["rules"];
   readonly options?: Partial<EtcdOptions> | undefined;
 }
 
 /** One kind of etcd as the conformance suite sees it. */
 export function etcdSubject(given: EtcdSubjectOptions): Subject {
-  const { name, timing, canWipe, hasLogin, rules, server } = given;
+  const { name, timing, lacks, rules, server } = given;
   const options: Partial<EtcdOptions> = {
     timeouts: { connectMs: 500, requestMs: 1_000, noticeMs: 1_000 },
     ...given.options,
@@ -46,35 +43,44 @@ export function etcdSubject(given: EtcdSubjectOptions): Subject {
     traits: etcdRegistry({ ...options, hosts: "http://127.0.0.1" }).traits,
     timing,
     rules,
-    lacks: {
-      ...(canWipe ? {} : { wipe: "others use the server too" }),
-      ...(hasLogin
-        ? {}
-        : { credentials: "the server asks for none", tokens: "the server asks for none" }),
-    },
+    lacks,
     child: { module: new URL("./child.ts", import.meta.url).href, export: "registryFor" },
-    open: () => openBed(server, options, given),
+    open: () => openBed(server(), options, lacks),
   };
 }
 
 async function openBed(
-  server: () => SubjectServer,
+  { urls, access, wipe, reset }: SubjectServer,
   options: Partial<EtcdOptions>,
-  { canWipe }: EtcdSubjectOptions,
+  lacks: EtcdSubjectOptions["lacks"],
 ): Promise<Bed> {
-  const proxy = await faultProxy((): FaultTarget => {
-    const { hostname, port } = new URL(server().url);
-    return { host: hostname, port: Number(port) };
+  const proxies = await Promise.all(
+    urls.map((url) => faultProxy({ host: "127.0.0.1", port: Number(new URL(url).port) })),
+  );
+  const hosts = proxies.map((proxy, index) => {
+    const url = new URL(urls[index] ?? "");
+    url.port = String(proxy.port);
+    return url.origin;
   });
-  const { protocol } = new URL(server().url);
-  const link = { ...options, hosts: `${protocol}//127.0.0.1:${proxy.port}` };
-  const etcd = rawEtcd(() => server().url, server().access);
-  const { wipe, reset } = server();
+  const link = { ...options, hosts };
+  const etcd = rawEtcd(() => urls[0] ?? "", access);
+  const each = (action: (proxy: FaultProxy) => void) => () => {
+    for (const proxy of proxies) action(proxy);
+  };
+  const faults = {
+    refuse: each((proxy) => proxy.refuse()),
+    stall: each((proxy) => proxy.stall()),
+    cut: each((proxy) => proxy.cut()),
+    halfOpen: each((proxy) => proxy.halfOpen()),
+    restore: each((proxy) => proxy.restore()),
+  };
+  const sum = (count: (proxy: FaultProxy) => number): number =>
+    proxies.reduce((total, proxy) => total + count(proxy), 0);
   return {
     connect({ credentials } = {}): Registry {
       return etcdRegistry(credentials === "wrong" ? { ...link, password: "not-this-one" } : link);
     },
-    faults: proxy,
+    faults,
     raw: {
       ...rawOf(etcd),
       async reset() {
@@ -83,27 +89,27 @@ async function openBed(
           return;
         }
         // A watch that is up to date survives a compaction, one that has to catch up does not.
-        proxy.cut();
+        faults.cut();
         await etcd.compact();
       },
-      ...(canWipe && {
+      ...(lacks.wipe === undefined && {
         async wipe() {
           await wipe?.();
-          proxy.cut();
+          faults.cut();
         },
       }),
     },
     activity: {
       get open() {
-        return proxy.connections;
+        return sum((proxy) => proxy.connections);
       },
       get started() {
-        return proxy.accepted;
+        return sum((proxy) => proxy.accepted);
       },
     },
     link,
     async [Symbol.asyncDispose]() {
-      await proxy.close();
+      await Promise.all(proxies.map((proxy) => proxy.close()));
     },
   };
 }
