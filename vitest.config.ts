@@ -7,6 +7,10 @@ const alias = [
     find: /^@rollcall\/core\/adapter$/,
     replacement: `${import.meta.dirname}/packages/core/src/adapter/index.ts`,
   },
+  {
+    find: /^@rollcall\/etcd\/kv$/,
+    replacement: `${import.meta.dirname}/packages/etcd/src/kv.ts`,
+  },
   { find: /^@rollcall\/gateway$/, replacement: `${import.meta.dirname}/apps/gateway/src/index.ts` },
   {
     find: /^@rollcall\/([a-z-]+)$/,

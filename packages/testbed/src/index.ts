@@ -1,10 +1,24 @@
 export { createAuthority } from "./certificates.ts";
 export type { CertificateAuthority, IssuedCertificate } from "./certificates.ts";
+export { debianProgram } from "./debian-package.ts";
+export type { DebianProgram } from "./debian-package.ts";
+export { etcdctlAt, startEtcd } from "./etcd.ts";
+export type { EtcdOptions, EtcdProcess, EtcdTls } from "./etcd.ts";
+export { startEtcdCluster } from "./etcd-cluster.ts";
+export type { EtcdCluster } from "./etcd-cluster.ts";
 export { startEureka } from "./eureka.ts";
 export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
-export { describeEureka, describeOwnEureka, namespace, sharedEureka } from "./shared-servers.ts";
-export type { SharedEureka } from "./shared-servers.ts";
+export {
+  describeEtcd,
+  describeEureka,
+  describeOwnEtcd,
+  describeOwnEureka,
+  namespace,
+  sharedEtcd,
+  sharedEureka,
+} from "./shared-servers.ts";
+export type { SharedEtcd, SharedEureka } from "./shared-servers.ts";
 export { startSpringProvider } from "./spring-provider.ts";
 export type { SpringProvider, SpringProviderOptions } from "./spring-provider.ts";
 export { until } from "./until.ts";

@@ -1,3 +1,5 @@
+import { etcdProgram } from "./etcd-program.ts";
+import { etcdctlAt, startEtcd } from "./etcd.ts";
 import { eurekaProgram, eurekaVersion, startEureka } from "./eureka.ts";
 import { statusOf } from "./http-status.ts";
 
@@ -39,5 +41,15 @@ export const registryKinds: readonly RegistryKind[] = [
     },
     prepare: async () => eurekaVersion(await eurekaProgram()),
     start: () => startEureka(),
+  },
+  {
+    name: "etcd",
+    envName: "ROLLCALL_ETCD_URL",
+    probe: async (url) => {
+      const said = await etcdctlAt(url, "endpoint", "status", "-w", "json");
+      return /"version":"([^"]+)"/.exec(said)?.[1] ?? "unknown";
+    },
+    prepare: async () => (await etcdProgram()).version,
+    start: () => startEtcd(),
   },
 ];

@@ -41,6 +41,34 @@ export function describeOwnEureka(title: string, body: () => void): void {
   describeWith(title, availability("eureka").own, body);
 }
 
+/** The etcd that all files of a run share. Use names of your own: {@link namespace}. */
+export interface SharedEtcd {
+  /** For clients, with user info when the environment gave it. */
+  readonly url: string;
+  readonly version: string;
+}
+
+/**
+ * The shared etcd of this run.
+ *
+ * @throws Error with the reason when there is none: call it inside {@link describeEtcd}.
+ */
+export function sharedEtcd(): SharedEtcd {
+  const { shared } = availability("etcd");
+  if ("reason" in shared) throw new Error(`no etcd server: ${shared.reason}`);
+  return shared;
+}
+
+/** A suite that uses the shared etcd; skipped as {@link describeEureka} is. */
+export function describeEtcd(title: string, body: (etcd: SharedEtcd) => void): void {
+  describeWith(title, availability("etcd").shared, body);
+}
+
+/** A suite that starts etcd servers of its own, with `startEtcd`; skipped as {@link describeEureka} is. */
+export function describeOwnEtcd(title: string, body: () => void): void {
+  describeWith(title, availability("etcd").own, body);
+}
+
 /**
  * Makes service names that no other test file uses: `namespace("adapter")("orders")` is `adapter-1f9c2a6b-orders`.
  */

@@ -1,0 +1,395 @@
+import {
+  type ClientHttp2Session,
+  connect as connectHttp2,
+  constants,
+  type IncomingHttpHeaders,
+} from "node:http2";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+import type { Clock } from "@rollcall/core/adapter";
+
+import type { Host } from "./host.ts";
+import { frame, FrameSplitter, MalformedFrame, OversizedMessage } from "./message-frames.ts";
+import type { EtcdTls } from "./options.ts";
+import { RpcFailure, status } from "./rpc-failure.ts";
+
+/** How connections are made and judged. */
+export interface ConnectionOptions {
+  readonly tls: EtcdTls | undefined;
+  readonly connectMs: number;
+  /** A connection that owes us a word for this long is dead. */
+  readonly silenceMs: number;
+  readonly maxMessageBytes: number;
+  readonly clock: Clock;
+}
+
+/** What an exchange tells its owner. */
+export interface ExchangeHandler {
+  message(bytes: Buffer): void;
+  /** Once, at the end; `undefined` after a good one. Nothing follows. */
+  ended(failure: RpcFailure | undefined): void;
+}
+
+/** One exchange on a connection: a call, or a stream of messages both ways. */
+export interface Exchange {
+  send(bytes: Uint8Array): void;
+  /** Sends nothing more; the answers may still come. */
+  finish(): void;
+  /** Gives up; `ended` is not called any more. */
+  cancel(): void;
+}
+
+/** Room for answers under way, in bytes: one round trip then carries a page of a large service. */
+const streamWindowBytes = 1_048_576;
+const sessionWindowBytes = 4_194_304;
+
+/**
+ * One HTTP/2 connection to one member, speaking gRPC.
+ *
+ * It ends for good with its first fault: there is no state in which it waits to become usable again.
+ */
+export class Connection {
+  readonly host: Host;
+  readonly #session: ClientHttp2Session;
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  #fault: RpcFailure | undefined;
+  #retired = false;
+  #exchanges = 0;
+  #cancelWatchdog: (() => void) | undefined;
+
+  /** Use {@link openConnection}. */
+  constructor(host: Host, session: ClientHttp2Session, socket: Socket, options: ConnectionOptions) {
+    this.host = host;
+    this.#session = session;
+    this.#socket = socket;
+    this.#options = options;
+    session.on("error", (cause) => this.#break(broken(host, cause)));
+    session.on("close", () => this.#break(broken(host)));
+    session.on("goaway", () => this.retire());
+  }
+
+  /** Whether new exchanges may begin here. */
+  get usable(): boolean {
+    return this.#fault === undefined && !this.#retired && !this.#session.closed;
+  }
+
+  get isClosed(): boolean {
+    return this.#fault !== undefined;
+  }
+
+  /** Begins one exchange. */
+  start(
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    handler: ExchangeHandler,
+  ): Exchange {
+    let over = false;
+    this.#exchanges += 1;
+    const end = (failure?: RpcFailure): void => {
+      if (over) return;
+      over = true;
+      this.#left();
+      handler.ended(failure);
+    };
+    if (!this.usable) {
+      const failure = this.#fault ?? broken(this.host);
+      queueMicrotask(() => end(failure));
+      return { send() {}, finish() {}, cancel: () => (over = true) };
+    }
+    const stream = this.#session.request({
+      ":method": "POST",
+      ":path": path,
+      te: "trailers",
+      "content-type": "application/grpc",
+      "user-agent": "rollcall",
+      ...headers,
+    });
+    const splitter = new FrameSplitter(this.#options.maxMessageBytes);
+    let outcome: IncomingHttpHeaders | undefined;
+    const give = (failure: RpcFailure): void => {
+      end(failure);
+      stream.close(constants.NGHTTP2_CANCEL);
+    };
+    stream.on("response", (answer) => {
+      if (answer[":status"] !== 200 || !isGrpc(answer)) {
+        give(foreign(`${this.host.url} answers HTTP ${answer[":status"]} and no gRPC`));
+      } else if (answer["grpc-status"] !== undefined) {
+        outcome = answer;
+      }
+    });
+    stream.on("trailers", (trailers) => {
+      outcome = trailers;
+    });
+    stream.on("data", (chunk: Buffer) => {
+      if (over) return;
+      try {
+        for (const bytes of splitter.push(chunk)) if (!over) handler.message(bytes);
+      } catch (thrown) {
+        give(unreadable(thrown));
+      }
+    });
+    // What it says stands in the session's error, or in the lack of trailers.
+    stream.on("error", () => undefined);
+    stream.on("close", () => {
+      if (outcome === undefined) end(this.#fault ?? broken(this.host));
+      else if (splitter.isWithinMessage) end(foreign("a message breaks off"));
+      else end(failureOf(outcome));
+    });
+    this.expectWord();
+    return {
+      send: (bytes) => {
+        if (!stream.destroyed && !stream.writableEnded) stream.write(frame(bytes));
+      },
+      finish: () => {
+        if (!stream.destroyed) stream.end();
+      },
+      cancel: () => {
+        if (over) return;
+        over = true;
+        this.#left();
+        stream.close(constants.NGHTTP2_CANCEL);
+      },
+    };
+  }
+
+  /** A call with one question and one answer. Rejects with {@link RpcFailure} or the signal's reason. */
+  call(
+    path: string,
+    request: Uint8Array,
+    headers: Readonly<Record<string, string>>,
+    limits: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<Buffer> {
+    const { timeoutMs, signal } = limits;
+    return new Promise((resolve, reject) => {
+      if (signal.aborted) {
+        reject(signal.reason);
+        return;
+      }
+      let answer: Buffer | undefined;
+      const over = (): void => {
+        cancelTimer();
+        signal.removeEventListener("abort", aborted);
+      };
+      const exchange = this.start(
+        path,
+        { ...headers, "grpc-timeout": `${Math.ceil(timeoutMs)}m` },
+        {
+          message(bytes) {
+            answer = bytes;
+          },
+          ended(failure) {
+            over();
+            if (failure !== undefined) reject(failure);
+            else if (answer === undefined) reject(foreign("an answer without a message"));
+            else resolve(answer);
+          },
+        },
+      );
+      const giveUp = (reason: unknown): void => {
+        over();
+        exchange.cancel();
+        reject(reason);
+      };
+      const aborted = (): void => giveUp(signal.reason);
+      const cancelTimer = this.#options.clock.after(timeoutMs, () =>
+        giveUp(
+          new RpcFailure(
+            status.deadlineExceeded,
+            `${this.host.url} gives no answer within ${Math.ceil(timeoutMs)} ms`,
+            "broken",
+          ),
+        ),
+      );
+      signal.addEventListener("abort", aborted, { once: true });
+      exchange.send(request);
+      exchange.finish();
+    });
+  }
+
+  /**
+   * We asked something, so a word must come: if none does, and none to a ping either, the connection is
+   * dead, whatever the kernel thinks of it.
+   */
+  expectWord(): void {
+    if (this.#cancelWatchdog !== undefined || this.#fault !== undefined) return;
+    const { clock, silenceMs } = this.#options;
+    const heard = this.#socket.bytesRead;
+    this.#cancelWatchdog = clock.after(silenceMs / 2, () => {
+      this.#cancelWatchdog = undefined;
+      if (this.#socket.bytesRead !== heard || this.#fault !== undefined) return;
+      this.#session.ping(() => undefined);
+      this.#cancelWatchdog = clock.after(silenceMs / 2, () => {
+        this.#cancelWatchdog = undefined;
+        if (this.#socket.bytesRead !== heard) return;
+        this.#break(
+          new RpcFailure(
+            status.deadlineExceeded,
+            `${this.host.url} is silent for ${silenceMs} ms`,
+            "broken",
+          ),
+        );
+      });
+    });
+  }
+
+  /** No new exchanges: it closes when those under way have ended. */
+  retire(): void {
+    this.#retired = true;
+    if (this.#exchanges === 0) this.close();
+  }
+
+  /** Ends it and everything on it, at once. */
+  close(): void {
+    this.#break(new RpcFailure(status.canceled, "the connection was closed", "broken"));
+  }
+
+  #left(): void {
+    this.#exchanges -= 1;
+    if (this.#retired && this.#exchanges === 0) this.close();
+  }
+
+  #break(fault: RpcFailure): void {
+    if (this.#fault !== undefined) return;
+    this.#fault = fault;
+    this.#cancelWatchdog?.();
+    this.#session.destroy();
+    // A session that could not say goodbye would leave the socket open.
+    this.#socket.destroy();
+  }
+}
+
+/**
+ * Connects to one member, and makes sure that it speaks HTTP/2: a listener that accepts and says nothing
+ * is no member.
+ *
+ * @throws {@link RpcFailure} of source `broken` or `foreign`; the signal's reason.
+ */
+export function openConnection(
+  host: Host,
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<Connection> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(signal.reason);
+      return;
+    }
+    const socket = openSocket(host, options.tls);
+    // Whoever waits for us keeps the process alive.
+    socket.unref();
+    let session: ClientHttp2Session | undefined;
+    const over = (): void => {
+      cancelTimer();
+      signal.removeEventListener("abort", aborted);
+    };
+    const fail = (reason: unknown): void => {
+      over();
+      session?.destroy();
+      socket.destroy();
+      reject(reason);
+    };
+    const aborted = (): void => fail(signal.reason);
+    const cancelTimer = options.clock.after(options.connectMs, () =>
+      fail(
+        new RpcFailure(
+          status.deadlineExceeded,
+          `${host.url} is not connected within ${options.connectMs} ms`,
+          "broken",
+        ),
+      ),
+    );
+    signal.addEventListener("abort", aborted, { once: true });
+    socket.on("error", (cause) => fail(unreachable(host, cause)));
+    socket.once("close", () => fail(broken(host)));
+    socket.once(host.secure ? "secureConnect" : "connect", () => {
+      session = connectHttp2(host.url, {
+        createConnection: () => socket,
+        settings: { enablePush: false, initialWindowSize: streamWindowBytes },
+        maxSessionMemory: 64,
+      });
+      session.once("connect", (one) => one.setLocalWindowSize(sessionWindowBytes));
+      session.on("error", (cause) => fail(unreachable(host, cause)));
+      session.unref();
+      session.once("remoteSettings", () => {
+        if (session === undefined) return;
+        over();
+        resolve(new Connection(host, session, socket, options));
+      });
+    });
+  });
+}
+
+function openSocket(host: Host, tls: EtcdTls | undefined): Socket {
+  const { hostname, port } = host;
+  if (!host.secure) return connectTcp({ host: hostname, port, noDelay: true });
+  const { ca, cert, key, serverName, verify } = tls ?? {};
+  const servername = serverName ?? (isIP(hostname) === 0 ? hostname : undefined);
+  const socket = connectTls({
+    host: hostname,
+    port,
+    ALPNProtocols: ["h2"],
+    ...(servername === undefined ? {} : { servername }),
+    ...(ca === undefined ? {} : { ca: [ca].flat() }),
+    ...(cert === undefined ? {} : { cert }),
+    ...(key === undefined ? {} : { key }),
+    ...(verify === false ? { rejectUnauthorized: false } : {}),
+  });
+  socket.setNoDelay(true);
+  return socket;
+}
+
+function isGrpc(answer: IncomingHttpHeaders): boolean {
+  return /^application\/grpc(\+proto)?($|;)/.test(answer["content-type"] ?? "");
+}
+
+function failureOf(outcome: IncomingHttpHeaders): RpcFailure | undefined {
+  const code = Number(outcome["grpc-status"]);
+  if (code === status.ok) return undefined;
+  const said = String(outcome["grpc-message"] ?? "");
+  let details = said;
+  try {
+    details = decodeURIComponent(said);
+  } catch {
+    // As it came is better than nothing.
+  }
+  if (!Number.isInteger(code)) return foreign("an answer without a gRPC status");
+  return new RpcFailure(code, details === "" ? `gRPC status ${code}` : details, "server");
+}
+
+function unreadable(thrown: unknown): RpcFailure {
+  if (thrown instanceof OversizedMessage) {
+    return new RpcFailure(
+      status.resourceExhausted,
+      `an answer has ${thrown.message}`,
+      "oversized",
+      thrown,
+    );
+  }
+  const why = thrown instanceof MalformedFrame ? `: ${thrown.message}` : "";
+  return foreign(`an answer cannot be read${why}`, thrown);
+}
+
+function foreign(details: string, cause?: unknown): RpcFailure {
+  return new RpcFailure(status.internal, details, "foreign", cause);
+}
+
+function broken(host: Host, cause?: unknown): RpcFailure {
+  return new RpcFailure(
+    status.unavailable,
+    `the connection to ${host.url} broke${codeOf(cause)}`,
+    "broken",
+    cause,
+  );
+}
+
+function unreachable(host: Host, cause: Error): RpcFailure {
+  const details = `${host.url} cannot be reached${codeOf(cause)}`;
+  return new RpcFailure(status.unavailable, details, "broken", cause);
+}
+
+function codeOf(cause: unknown): string {
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  return typeof code === "string" ? ` (${code})` : "";
+}

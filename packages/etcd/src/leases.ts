@@ -1,0 +1,134 @@
+import type { Clock } from "@rollcall/core/adapter";
+
+import type { EtcdClient } from "./client.ts";
+
+/** Longest wait for the end of a lease, in ms: it runs out by itself too. */
+const revokeMs = 2_000;
+/** Ids a lease had that are remembered, so that a record under one of them is known as ours. */
+const maxIds = 16;
+
+/**
+ * The leases of one process: one per TTL, shared by all registrations with it. A lease begins with the first
+ * of them and is revoked with the last.
+ */
+export class Leases {
+  readonly #client: EtcdClient;
+  readonly #clock: Clock;
+  readonly #byTtl = new Map<number, Lease>();
+  readonly #ending = new Set<Promise<void>>();
+
+  constructor(client: EtcdClient, clock: Clock) {
+    this.#client = client;
+    this.#clock = clock;
+  }
+
+  /** The lease for a TTL; {@link release} it once. */
+  acquire(ttlSeconds: number): Lease {
+    let lease = this.#byTtl.get(ttlSeconds);
+    if (lease === undefined) {
+      lease = new Lease(this.#client, this.#clock, ttlSeconds);
+      this.#byTtl.set(ttlSeconds, lease);
+    }
+    lease.holders += 1;
+    return lease;
+  }
+
+  /** Later registrations get another lease as soon as nobody holds this one. */
+  release(lease: Lease): void {
+    lease.holders -= 1;
+    if (lease.holders > 0) return;
+    this.#byTtl.delete(lease.ttlSeconds);
+    const ending = lease.end().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+  }
+
+  /** Resolves when every lease that was released has ended, or could not be ended in time. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#ending);
+  }
+}
+
+/** One lease, granted when it is first needed and again after it was lost. */
+export class Lease {
+  readonly ttlSeconds: number;
+  /** Registrations that use it. */
+  holders = 0;
+  readonly #client: EtcdClient;
+  readonly #clock: Clock;
+  /** The ids it had, newest last. */
+  readonly #ids: bigint[] = [];
+  #id: bigint | undefined;
+  #keptAtMs = 0;
+  #granting: Promise<bigint> | undefined;
+  #keeping: Promise<boolean> | undefined;
+  readonly #ended = new AbortController();
+
+  constructor(client: EtcdClient, clock: Clock, ttlSeconds: number) {
+    this.#client = client;
+    this.#clock = clock;
+    this.ttlSeconds = ttlSeconds;
+  }
+
+  /** Undefined before it is granted and after it was lost. */
+  get id(): bigint | undefined {
+    return this.#id;
+  }
+
+  /** Whether this lease has, or once had, the id. */
+  has(id: bigint): boolean {
+    return this.#ids.includes(id);
+  }
+
+  /** The id of the lease that is alive as far as we know; grants one when there is none. */
+  async granted(): Promise<bigint> {
+    if (this.#id !== undefined) return this.#id;
+    // Everybody's, so it hears no caller's signal; the client bounds it.
+    this.#granting ??= this.#grant().finally(() => {
+      this.#granting = undefined;
+    });
+    return this.#granting;
+  }
+
+  /**
+   * Extends it, once for all who ask within a sixth of the TTL; `false` when it was lost. Heartbeats come at
+   * a third of the TTL, so it is extended after half of the TTL at the latest.
+   */
+  async keep(): Promise<boolean> {
+    const id = this.#id;
+    if (id === undefined) return false;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#keptAtMs < (this.ttlSeconds * 1_000) / 6) return true;
+    this.#keeping ??= this.#client.keepLease(id, this.#ended.signal).finally(() => {
+      this.#keeping = undefined;
+    });
+    const alive = await this.#keeping;
+    if (alive) this.#keptAtMs = nowMs;
+    else this.lost(id);
+    return alive;
+  }
+
+  /** The server does not know the id any more. */
+  lost(id: bigint): void {
+    if (this.#id === id) this.#id = undefined;
+  }
+
+  /** Revokes it, which removes whatever is still under it, and fences off writes that are still under way. */
+  async end(): Promise<void> {
+    this.#ended.abort(new Error("the lease is released"));
+    await this.#granting?.catch(() => undefined);
+    const id = this.#id;
+    if (id === undefined) return;
+    this.#id = undefined;
+    await this.#client.revokeLease(id, AbortSignal.timeout(revokeMs)).catch(() => undefined);
+  }
+
+  async #grant(): Promise<bigint> {
+    const nowMs = this.#clock.monotonicMs();
+    const id = await this.#client.grantLease(this.ttlSeconds, this.#ended.signal);
+    this.#ids.push(id);
+    if (this.#ids.length > maxIds) this.#ids.shift();
+    this.#keptAtMs = nowMs;
+    this.#id = id;
+    return id;
+  }
+}

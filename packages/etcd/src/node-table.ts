@@ -1,0 +1,96 @@
+import { isUtf8 } from "node:buffer";
+
+import {
+  DiscoveryError,
+  type NodeSet,
+  type RejectedRecord,
+  sameNode,
+  type ServiceNode,
+} from "@rollcall/core";
+
+import type { FollowedSet } from "./follow.ts";
+import type { KeyValue } from "./messages.ts";
+import { type DecodeContext, decodeStored } from "./stored-node.ts";
+
+/** Whose records a table holds. */
+export interface NodeTableContext extends DecodeContext {
+  readonly service: string;
+  /** The registry's. */
+  readonly prefix: string;
+}
+
+interface Entry {
+  readonly modRevision: number;
+  readonly node?: ServiceNode | undefined;
+  readonly rejected?: RejectedRecord | undefined;
+}
+
+/** The records of one service, each decoded once: a change costs no more than itself. */
+export class NodeTable implements FollowedSet {
+  readonly #context: NodeTableContext;
+  /** By key, as a string of its bytes: hostile keys need not be UTF-8. */
+  #entries = new Map<string, Entry>();
+
+  constructor(context: NodeTableContext) {
+    this.#context = context;
+  }
+
+  replace(kvs: readonly KeyValue[]): void {
+    const before = this.#entries;
+    this.#entries = new Map();
+    for (const kv of kvs) this.#put(kv, before);
+  }
+
+  put(kv: KeyValue): void {
+    this.#put(kv, this.#entries);
+  }
+
+  remove(key: Buffer): void {
+    this.#entries.delete(key.toString("latin1"));
+  }
+
+  /** The whole set. Of two records of one id, as some ecosystems leave them for a while, the newer counts. */
+  nodeSet(): NodeSet {
+    const newest = new Map<string, Entry>();
+    const rejected: RejectedRecord[] = [];
+    for (const entry of this.#entries.values()) {
+      if (entry.rejected !== undefined) rejected.push(entry.rejected);
+      if (entry.node === undefined) continue;
+      const other = newest.get(entry.node.id);
+      if (other === undefined || other.modRevision < entry.modRevision) {
+        newest.set(entry.node.id, entry);
+      }
+    }
+    const nodes: ServiceNode[] = [];
+    for (const { node } of newest.values()) if (node !== undefined) nodes.push(node);
+    return { nodes, rejected };
+  }
+
+  #put(kv: KeyValue, known: ReadonlyMap<string, Entry>): void {
+    const key = kv.key.toString("latin1");
+    const entry = this.#decode(kv, known.get(key)?.node);
+    if (entry === undefined) this.#entries.delete(key);
+    else this.#entries.set(key, entry);
+  }
+
+  /** Undefined when the key is none of this service. */
+  #decode(kv: KeyValue, before: ServiceNode | undefined): Entry | undefined {
+    const { codec, prefix, service, registry } = this.#context;
+    const { modRevision } = kv;
+    const key = kv.key.toString("utf8");
+    if (!isUtf8(kv.key)) {
+      const operation = `decode a record of ${service}`;
+      const reason = "the key is not UTF-8";
+      const error = new DiscoveryError({ code: "RECORD", registry, operation, reason });
+      return { modRevision, rejected: { key, error } };
+    }
+    const place = codec.locate(key.slice(prefix.length));
+    if (place?.service !== service) return undefined;
+    try {
+      const node = decodeStored(kv.value, place, this.#context);
+      return { modRevision, node: before !== undefined && sameNode(before, node) ? before : node };
+    } catch (error) {
+      return { modRevision, rejected: { key, error: error as DiscoveryError } };
+    }
+  }
+}

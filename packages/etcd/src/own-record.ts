@@ -1,0 +1,208 @@
+import { DiscoveryError, type ErrorCode, type ServiceNode } from "@rollcall/core";
+import type { RecordCalls } from "@rollcall/core/adapter";
+
+import { type EtcdClient, isNotFound } from "./client.ts";
+import type { Lease } from "./leases.ts";
+import type { KeyValue, Write } from "./messages.ts";
+import {
+  editsAfter,
+  editsBetween,
+  isSamePlace,
+  noEdits,
+  type NodeEdits,
+  withEdits,
+} from "./node-edits.ts";
+import { type DecodeContext, decodeStored } from "./stored-node.ts";
+
+/** What {@link OwnRecord} works with. */
+export interface OwnRecordContext extends DecodeContext {
+  readonly client: EtcdClient;
+  readonly lease: Lease;
+  /** The registry's. */
+  readonly prefix: string;
+  /** Which of this registry's records has a key; the newest registration wins. */
+  readonly owners: Map<string, OwnRecord>;
+}
+
+/** Rounds of "somebody changed it meanwhile" before a call gives up; the next heartbeat goes on. */
+const maxRounds = 5;
+/** Values we wrote that are remembered: a write that timed out may still be the one that is stored. */
+const maxWritten = 4;
+
+/**
+ * The wire calls of one registration.
+ *
+ * Who owns a record is told by its lease: ours, another one that is alive, or none, when an operator put it
+ * with etcdctl. So every form of record has an owner, and nothing of ours stands in the value. Every write is a
+ * transaction on the revision that was seen last.
+ */
+export class OwnRecord implements RecordCalls {
+  readonly #context: OwnRecordContext;
+  readonly #keyText: string;
+  readonly #key: Buffer;
+  /** Whether the store has accepted us once: from then on another live owner is younger. */
+  #entered = false;
+  /** Of the key as we know it; 0: not there. */
+  #modRevision = 0;
+  readonly #written: Buffer[] = [];
+  #edits: NodeEdits = noEdits;
+
+  constructor(context: OwnRecordContext, node: ServiceNode) {
+    this.#context = context;
+    this.#keyText = context.prefix + context.codec.encode(node).key;
+    this.#key = Buffer.from(this.#keyText, "utf8");
+  }
+
+  readonly put = async (node: ServiceNode, signal: AbortSignal): Promise<void> => {
+    await this.#write(node, signal);
+    this.#context.owners.set(this.#keyText, this);
+    this.#entered = true;
+  };
+
+  readonly change = async (
+    node: ServiceNode,
+    previous: ServiceNode,
+    signal: AbortSignal,
+  ): Promise<void> => {
+    this.#edits = editsAfter(this.#edits, previous, node);
+    await this.#write(node, signal);
+  };
+
+  readonly renew = async (node: ServiceNode, signal: AbortSignal): Promise<"held" | "gone"> => {
+    this.#refuseSuperseded();
+    const { client, lease } = this.#context;
+    const [isAlive, stored] = await Promise.all([
+      lease.keep(),
+      client.get(this.#key, this.#operation("look at"), signal),
+    ]);
+    if (!isAlive) return "gone";
+    this.#refuseOther(stored);
+    const isWanted = this.#valueOf(node) !== undefined;
+    if (stored === undefined) return isWanted ? "gone" : "held";
+    if (isWanted && stored.modRevision === this.#modRevision) return "held";
+    if (isWanted && !this.#learn(node, stored)) return "gone";
+    this.#modRevision = stored.modRevision;
+    // An operator's put took it from under the lease, or a newer lease has come since.
+    if (stored.lease !== lease.id || !isWanted) await this.#write(node, signal);
+    return "held";
+  };
+
+  readonly remove = async (node: ServiceNode, signal: AbortSignal): Promise<void> => {
+    const { owners, client } = this.#context;
+    if (owners.has(this.#keyText) && owners.get(this.#keyText) !== this) return;
+    owners.delete(this.#keyText);
+    const operation = this.#operation("deregister");
+    for (let round = 1; round <= maxRounds; round += 1) {
+      const { succeeded, found } = await client.writeIf(
+        this.#key,
+        this.#modRevision,
+        { delete: true },
+        operation,
+        signal,
+      );
+      if (succeeded || found === undefined || !this.#isOurs(node, found)) return;
+      this.#modRevision = found.modRevision;
+    }
+    throw this.#error("UNAVAILABLE", operation, "the record changes all the time");
+  };
+
+  /** Makes the store hold `node`, and the operator's changes, whatever it holds now. */
+  async #write(node: ServiceNode, signal: AbortSignal): Promise<void> {
+    const { client, lease } = this.#context;
+    const operation = this.#operation("register");
+    for (let round = 1; round <= maxRounds; round += 1) {
+      this.#refuseSuperseded();
+      const id = await lease.granted();
+      signal.throwIfAborted();
+      const value = this.#valueOf(node);
+      if (value !== undefined) this.#remember(value);
+      const write: Write = value === undefined ? { delete: true } : { put: { value, lease: id } };
+      try {
+        const answer = await client.writeIf(this.#key, this.#modRevision, write, operation, signal);
+        if (answer.succeeded) {
+          this.#modRevision = value === undefined ? 0 : answer.header.revision;
+          return;
+        }
+        if (answer.found !== undefined) {
+          this.#refuseOther(answer.found);
+          if (this.#entered) this.#learn(node, answer.found);
+        }
+        this.#modRevision = answer.found?.modRevision ?? 0;
+      } catch (thrown) {
+        if (!isNotFound(thrown)) throw thrown;
+        lease.lost(id);
+      }
+    }
+    throw this.#error("UNAVAILABLE", operation, "the record changes all the time");
+  }
+
+  /**
+   * Remembers what an operator changed in our record.
+   *
+   * @returns Whether the record is otherwise ours.
+   */
+  #learn(node: ServiceNode, stored: KeyValue): boolean {
+    // A late write of our own is no operator's word.
+    if (this.#written.some((value) => value.equals(stored.value))) {
+      return this.#valueOf(node)?.equals(stored.value) ?? false;
+    }
+    const own = this.#decode(this.#encode(node), node);
+    const found = this.#decode(stored.value, node);
+    if (own === undefined || found === undefined || !isSamePlace(own, found)) return false;
+    this.#edits = editsBetween(own, found);
+    return true;
+  }
+
+  #isOurs(node: ServiceNode, stored: KeyValue): boolean {
+    if (stored.lease !== 0n) return this.#context.lease.has(stored.lease);
+    const found = this.#decode(stored.value, node);
+    return this.#entered && found !== undefined && isSamePlace(found, node);
+  }
+
+  #refuseOther(stored: KeyValue | undefined): void {
+    if (!this.#entered || stored === undefined || stored.lease === 0n) return;
+    if (this.#context.lease.has(stored.lease)) return;
+    const reason = "a younger process has registered the same id";
+    throw this.#error("CONFLICT", this.#operation("keep"), reason);
+  }
+
+  /** Two registrations of one process have the same lease; the younger one has the key's entry. */
+  #refuseSuperseded(): void {
+    const owner = this.#context.owners.get(this.#keyText);
+    if (!this.#entered || owner === this) return;
+    const reason = "a younger registration of this process has the same id";
+    throw this.#error("CONFLICT", this.#operation("keep"), reason);
+  }
+
+  #valueOf(node: ServiceNode): Buffer | undefined {
+    return this.#encode(withEdits(node, this.#edits));
+  }
+
+  #encode(node: ServiceNode): Buffer | undefined {
+    const { value } = this.#context.codec.encode(node);
+    return value === undefined ? undefined : Buffer.from(value, "utf8");
+  }
+
+  #decode(value: Buffer | undefined, { service, id }: ServiceNode): ServiceNode | undefined {
+    if (value === undefined) return undefined;
+    try {
+      return decodeStored(value, { service, id }, this.#context);
+    } catch {
+      return undefined;
+    }
+  }
+
+  #remember(value: Buffer): void {
+    if (this.#written.at(-1)?.equals(value) === true) return;
+    this.#written.push(value);
+    if (this.#written.length > maxWritten) this.#written.shift();
+  }
+
+  #operation(verb: string): string {
+    return `${verb} ${this.#keyText}`;
+  }
+
+  #error(code: ErrorCode, operation: string, reason: string): DiscoveryError {
+    return new DiscoveryError({ code, registry: this.#context.registry, operation, reason });
+  }
+}

@@ -1,0 +1,228 @@
+import { DiscoveryError, type ErrorCode } from "@rollcall/core";
+import type { Clock } from "@rollcall/core/adapter";
+
+import type { Connection, Exchange } from "./connection.ts";
+import {
+  type Header,
+  type KeyRange,
+  readWatch,
+  type WatchAnswer,
+  watchCancelRequest,
+  watchCreateRequest,
+  type WatchEvent,
+  watchProgressRequest,
+} from "./messages.ts";
+import { RpcFailure, toDiscoveryError } from "./rpc-failure.ts";
+
+/** What a watch tells its owner. */
+export interface WatchHandler {
+  /** The server has begun; `header` is of that moment. A throw ends the watch with it. */
+  created(header: Header): void;
+  /** Everything of one or more whole revisions, in order. A throw ends the watch with it. */
+  events(events: readonly WatchEvent[]): void;
+  /** Once: nothing follows. */
+  failed(error: DiscoveryError): void;
+}
+
+/** What a {@link WatchStream} works with. */
+export interface WatchStreamContext {
+  readonly connection: Connection;
+  readonly token: string | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Name for errors. */
+  readonly registry: string;
+  readonly clock: Clock;
+  /** After this long without a word it asks for one. */
+  readonly silenceMs: number;
+  readonly onTokenRefused: () => void;
+}
+
+const watchMethod = "/etcdserverpb.Watch/Watch";
+/** A server may leave out one answer while a watch catches up, but not so many in a row. */
+const maxUnanswered = 4;
+
+interface Watch {
+  readonly operation: string;
+  readonly handler: WatchHandler;
+  /** Events of a revision whose last part is still to come. */
+  readonly parts: WatchEvent[];
+  isCreated: boolean;
+}
+
+/** Any number of watches on one stream. It ends with its last watch, and they all end with it. */
+export class WatchStream {
+  readonly #context: WatchStreamContext;
+  readonly #exchange: Exchange;
+  readonly #watches = new Map<number, Watch>();
+  #lastId = 0;
+  #ended = false;
+  #heard = false;
+  #unanswered = 0;
+  #cancelProbe: () => void;
+
+  constructor(context: WatchStreamContext) {
+    this.#context = context;
+    this.#exchange = context.connection.start(watchMethod, context.headers, {
+      message: (bytes) => this.#received(bytes),
+      ended: (failure) => this.#fail(failure),
+    });
+    this.#cancelProbe = this.#probeLater();
+  }
+
+  get connection(): Connection {
+    return this.#context.connection;
+  }
+
+  get token(): string | undefined {
+    return this.#context.token;
+  }
+
+  get usable(): boolean {
+    return !this.#ended && this.connection.usable;
+  }
+
+  /** Begins a watch; the returned function ends it in silence. */
+  add(
+    range: KeyRange,
+    startRevision: number,
+    operation: string,
+    handler: WatchHandler,
+  ): () => void {
+    this.#lastId += 1;
+    const id = this.#lastId;
+    this.#watches.set(id, { operation, handler, parts: [], isCreated: false });
+    this.#exchange.send(watchCreateRequest(range, startRevision, id));
+    this.connection.expectWord();
+    return () => {
+      if (!this.#watches.delete(id) || this.#ended) return;
+      if (this.#watches.size === 0) this.#close();
+      else this.#exchange.send(watchCancelRequest(id));
+    };
+  }
+
+  #received(bytes: Buffer): void {
+    this.#heard = true;
+    this.#unanswered = 0;
+    let answer: WatchAnswer;
+    try {
+      answer = readWatch(bytes);
+    } catch (cause) {
+      this.#failAll("PROTOCOL", "an answer is no message of etcd's", cause);
+      return;
+    }
+    const id = this.#idOf(answer);
+    const watch = id === undefined ? undefined : this.#watches.get(id);
+    // A sign of life, or the rest of a watch that was ended.
+    if (id === undefined || watch === undefined) return;
+    if (answer.canceled) {
+      this.#watches.delete(id);
+      watch.handler.failed(this.#refusal(watch, answer));
+      if (this.#watches.size === 0) this.#close();
+      return;
+    }
+    try {
+      if (answer.created) {
+        watch.isCreated = true;
+        watch.handler.created(answer.header);
+      }
+      if (answer.events.length > 0 || watch.parts.length > 0) this.#pass(watch, answer);
+    } catch (thrown) {
+      this.#watches.delete(id);
+      this.#exchange.send(watchCancelRequest(id));
+      watch.handler.failed(this.#errorOf(watch, thrown));
+    }
+  }
+
+  #pass(watch: Watch, { events, fragment }: WatchAnswer): void {
+    if (fragment || watch.parts.length > 0) {
+      for (const event of events) watch.parts.push(event);
+      if (fragment) return;
+      watch.handler.events(watch.parts.splice(0));
+    } else {
+      watch.handler.events(events);
+    }
+  }
+
+  /** Servers that refuse a watch may leave out its id: they answer in the order they are asked. */
+  #idOf({ watchId, created, canceled }: WatchAnswer): number | undefined {
+    if (this.#watches.has(watchId)) return watchId;
+    if (!(created && canceled)) return undefined;
+    return [...this.#watches].find(([, watch]) => !watch.isCreated)?.[0];
+  }
+
+  #refusal(watch: Watch, { compactRevision, cancelReason }: WatchAnswer): DiscoveryError {
+    if (compactRevision > 0) {
+      const reason = `the revision is compacted, the first one left is ${compactRevision}`;
+      return this.#error("UNAVAILABLE", watch.operation, reason);
+    }
+    const reason = `the server ended the watch${cancelReason === "" ? "" : `: ${cancelReason.slice(0, 200)}`}`;
+    if (
+      /invalid auth token|user name is empty|auth revision|auth store is old/i.test(cancelReason)
+    ) {
+      this.#context.onTokenRefused();
+      return this.#error("UNAVAILABLE", watch.operation, reason);
+    }
+    const isAuth = /permission ?denied|unauthenticated/i.test(cancelReason);
+    return this.#error(isAuth ? "AUTH" : "UNAVAILABLE", watch.operation, reason);
+  }
+
+  #probeLater(): () => void {
+    return this.#context.clock.after(this.#context.silenceMs, () => {
+      if (this.#ended) return;
+      if (!this.#heard) {
+        if (this.#unanswered === maxUnanswered) {
+          this.#failAll("TIMEOUT", "the stream does not answer any more");
+          return;
+        }
+        this.#unanswered += 1;
+        this.#exchange.send(watchProgressRequest());
+        this.connection.expectWord();
+      }
+      this.#heard = false;
+      this.#cancelProbe = this.#probeLater();
+    });
+  }
+
+  #fail(failure: RpcFailure | undefined): void {
+    if (failure?.isAboutToken === true) this.#context.onTokenRefused();
+    this.#end((watch) =>
+      failure === undefined
+        ? this.#error("UNAVAILABLE", watch.operation, "the server ended the stream")
+        : this.#errorOf(watch, failure),
+    );
+  }
+
+  #failAll(code: ErrorCode, reason: string, cause?: unknown): void {
+    this.#exchange.cancel();
+    this.#end((watch) => this.#error(code, watch.operation, reason, cause));
+  }
+
+  #close(): void {
+    this.#exchange.cancel();
+    this.#end();
+  }
+
+  #end(errorFor?: (watch: Watch) => DiscoveryError): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancelProbe();
+    const watches = [...this.#watches.values()];
+    this.#watches.clear();
+    for (const watch of watches) {
+      if (errorFor !== undefined) watch.handler.failed(errorFor(watch));
+    }
+  }
+
+  #errorOf(watch: Watch, thrown: unknown): DiscoveryError {
+    if (thrown instanceof DiscoveryError) return thrown;
+    const where = { registry: this.#context.registry, operation: watch.operation };
+    return thrown instanceof RpcFailure
+      ? toDiscoveryError(thrown, where)
+      : this.#error("PROTOCOL", watch.operation, "an event cannot be applied", thrown);
+  }
+
+  #error(code: ErrorCode, operation: string, reason: string, cause?: unknown): DiscoveryError {
+    const { registry } = this.#context;
+    return new DiscoveryError({ code, registry, operation, reason, cause });
+  }
+}
