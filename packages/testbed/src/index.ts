@@ -1,10 +1,24 @@
 export { createAuthority } from "./certificates.ts";
 export type { CertificateAuthority, IssuedCertificate } from "./certificates.ts";
+export { startConsul } from "./consul.ts";
+export type { ConsulOptions, ConsulProcess, ConsulTls } from "./consul.ts";
+export { consulApi } from "./consul-api.ts";
+export type { ConsulAccess, ConsulAnswer } from "./consul-api.ts";
+export { startConsulCluster } from "./consul-cluster.ts";
+export type { ConsulCluster } from "./consul-cluster.ts";
 export { startEureka } from "./eureka.ts";
 export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
-export { describeEureka, describeOwnEureka, namespace, sharedEureka } from "./shared-servers.ts";
-export type { SharedEureka } from "./shared-servers.ts";
+export {
+  describeConsul,
+  describeEureka,
+  describeOwnConsul,
+  describeOwnEureka,
+  namespace,
+  sharedConsul,
+  sharedEureka,
+} from "./shared-servers.ts";
+export type { SharedConsul, SharedEureka } from "./shared-servers.ts";
 export { startSpringProvider } from "./spring-provider.ts";
 export type { SpringProvider, SpringProviderOptions } from "./spring-provider.ts";
 export { until } from "./until.ts";
