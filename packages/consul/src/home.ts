@@ -10,36 +10,36 @@ import type { ServerAddress } from "./server-address.ts";
  * there is about to lapse.
  */
 export class Home {
-  readonly #cluster: Cluster;
+  readonly #clusterOf: (signal: AbortSignal) => Promise<Cluster>;
   readonly #patienceMs: number;
   readonly #clock: Clock;
+  #cluster: Cluster | undefined;
   #server: ServerAddress | undefined;
   #heardAtMs = 0;
   /** Agents that may hold a record of ours. */
   readonly #written = new Set<ServerAddress>();
 
-  constructor(cluster: Cluster, ttlMs: number, clock: Clock) {
-    this.#cluster = cluster;
+  /** @param clusterOf  Finds the datacentre's agents. */
+  constructor(clusterOf: (signal: AbortSignal) => Promise<Cluster>, ttlMs: number, clock: Clock) {
+    this.#clusterOf = clusterOf;
     this.#patienceMs = ttlMs / 2;
     this.#clock = clock;
   }
 
   /** Makes one attempt of a call where the record is, or where it is to be from now on. */
-  async call<T>(call: (server: ServerAddress) => Promise<T>): Promise<T> {
-    const server = this.#server ?? this.#cluster.order()[0];
-    if (server === undefined) throw new Error("a cluster has at least one server");
-    if (this.#server === undefined) this.#heardAtMs = this.#clock.monotonicMs();
-    this.#server = server;
+  async call<T>(call: (server: ServerAddress) => Promise<T>, signal: AbortSignal): Promise<T> {
+    const cluster = (this.#cluster ??= await this.#clusterOf(signal));
+    const server = this.#server ?? this.#settle(cluster);
     this.#written.add(server);
     try {
       const value = await call(server);
       this.#heardAtMs = this.#clock.monotonicMs();
-      this.#cluster.succeeded(server);
+      cluster.succeeded(server);
       return value;
     } catch (thrown) {
       if (thrown instanceof DiscoveryError && thrown.retryable) {
-        this.#cluster.failed(server);
-        if (this.#clock.monotonicMs() - this.#heardAtMs >= this.#patienceMs) this.#move(server);
+        cluster.failed(server);
+        if (this.#clock.monotonicMs() - this.#heardAtMs >= this.#patienceMs) this.#settle(cluster);
       }
       throw thrown;
     }
@@ -55,10 +55,13 @@ export class Home {
     if (own.status === "rejected") throw own.reason;
   }
 
-  #move(from: ServerAddress): void {
-    const next = this.#cluster.order().find((server) => server !== from);
-    if (next === undefined) return;
-    this.#server = next;
+  /** Chooses an agent: not the one of now, if there is any other. */
+  #settle(cluster: Cluster): ServerAddress {
+    const order = cluster.order();
+    const server = order.find((one) => one !== this.#server) ?? order[0];
+    if (server === undefined) throw new Error("a cluster has at least one server");
+    this.#server = server;
     this.#heardAtMs = this.#clock.monotonicMs();
+    return server;
   }
 }

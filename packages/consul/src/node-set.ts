@@ -1,5 +1,6 @@
 import {
   defineNode,
+  isRoutable,
   type NodeSet,
   type RejectedRecord,
   sameNode,
@@ -26,7 +27,7 @@ interface Found extends Decoded {
  * @param known  Nodes of before: an equal one is yielded again as the same object.
  */
 export function nodeSetOf(
-  entries: readonly unknown[],
+  { entries, service }: { readonly entries: readonly unknown[]; readonly service: string },
   options: ResolvedOptions,
   known: KnownNodes,
 ): NodeSet {
@@ -48,11 +49,14 @@ export function nodeSetOf(
     else same.push(found);
   }
   const nodes: ServiceNode[] = [];
-  for (const found of byId.values()) {
-    for (const node of told(found)) {
-      const before = known.get(node.id);
-      nodes.push(before !== undefined && sameNode(before, node) ? before : node);
-    }
+  const add = (node: ServiceNode): void => {
+    const before = known.get(node.id);
+    nodes.push(before !== undefined && sameNode(before, node) ? before : node);
+  };
+  for (const found of byId.values()) told(found).forEach(add);
+  const { defaultService } = options;
+  if (defaultService !== undefined && !nodes.some(isRoutable)) {
+    add(defineNode({ service, id: "default", ...defaultService }));
   }
   return { nodes: sorted(nodes, options.sort), rejected };
 }
@@ -100,14 +104,8 @@ function ownerOfEntry(entry: unknown): Owner | undefined {
 function sorted(nodes: ServiceNode[], sort: ResolvedOptions["sort"]): ServiceNode[] {
   const byHost = (a: ServiceNode, b: ServiceNode): number =>
     a.host < b.host ? -1 : a.host > b.host ? 1 : 0;
-  switch (sort) {
-    case "origin":
-      return nodes;
-    case "host_sort":
-      return nodes.sort(byHost);
-    case "port_sort":
-      return nodes.sort((a, b) => a.port - b.port);
-    case "combine_sort":
-      return nodes.sort((a, b) => byHost(a, b) || a.port - b.port);
-  }
+  if (sort === "host_sort") return nodes.sort(byHost);
+  if (sort === "port_sort") return nodes.sort((a, b) => a.port - b.port);
+  if (sort === "combine_sort") return nodes.sort((a, b) => byHost(a, b) || a.port - b.port);
+  return nodes;
 }

@@ -43,7 +43,7 @@ export interface ConsulTimeouts {
   readonly waitMs?: number | undefined;
 }
 
-/** A node to use where a service has none. */
+/** A node to use where a service has none that is up. */
 export interface ConsulDefaultService {
   readonly host: string;
   /** 1–65535. */
@@ -114,7 +114,10 @@ export interface ConsulOptions {
   readonly maxBodyBytes?: number | undefined;
   /** Names that are treated as unknown; `consul` itself is never listed either. Default: none. */
   readonly skipServices?: readonly string[] | undefined;
-  /** The node of a service of which the servers say that it has no record at all. Default: none. */
+  /**
+   * The node of a service of which the servers say that it has none that is up; its id is `default`. Never
+   * while they do not answer. Default: none.
+   */
   readonly defaultService?: ConsulDefaultService | undefined;
   /**
    * Order of the nodes in one answer: as they come, by host, by port, or by both. Snapshots order them by
@@ -126,6 +129,13 @@ export interface ConsulOptions {
   readonly random?: (() => number) | undefined;
   /** Time, for tests. */
   readonly clock?: Clock | undefined;
+}
+
+/** {@link ConsulDefaultService} with every default filled in. */
+export interface DefaultService {
+  readonly host: string;
+  readonly port: number;
+  readonly weight: number;
 }
 
 /** Options with every default filled in. */
@@ -152,7 +162,7 @@ export interface ResolvedOptions {
   readonly tls: ConsulTls | undefined;
   readonly maxBodyBytes: number;
   readonly skipServices: ReadonlySet<string>;
-  readonly defaultService: Required<ConsulDefaultService> | undefined;
+  readonly defaultService: DefaultService | undefined;
   readonly sort: "origin" | "host_sort" | "port_sort" | "combine_sort";
   readonly registration: ResolvedRegistration;
   readonly random: () => number;
@@ -261,7 +271,7 @@ function rate(value: unknown = 10): number {
 function defaultService(
   value: ConsulDefaultService | undefined,
   unit: number,
-): Required<ConsulDefaultService> | undefined {
+): DefaultService | undefined {
   if (value === undefined) return undefined;
   const { host = "", port = 0, weight = unit } = section("defaultService", value);
   weightOf("defaultService.weight", weight);

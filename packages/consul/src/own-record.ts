@@ -54,10 +54,10 @@ export class OwnRecord implements RecordCalls {
   }
 
   readonly put = (node: ServiceNode, signal: AbortSignal): Promise<void> =>
-    this.#context.home.call((server) => this.#enter(server, node, signal));
+    this.#context.home.call((server) => this.#enter(server, node, signal), signal);
 
   readonly renew = (node: ServiceNode, signal: AbortSignal): Promise<"held" | "gone"> =>
-    this.#context.home.call((server) => this.#renew(server, node, signal));
+    this.#context.home.call((server) => this.#renew(server, node, signal), signal);
 
   readonly remove = (node: ServiceNode, signal: AbortSignal): Promise<void> =>
     this.#context.home.leave((server) => this.#remove(server, node, signal));

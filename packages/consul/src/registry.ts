@@ -12,12 +12,14 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, queryKey } from "@rollcall/core/adapter";
 
 import { checkRights } from "./acl.ts";
 import { ConsulClient } from "./client.ts";
-import { Cluster } from "./cluster.ts";
+import type { Cluster } from "./cluster.ts";
+import { Clusters } from "./clusters.ts";
 import { Home } from "./home.ts";
+import { type KnownParts, type MergedAnswer, watchMerged } from "./merged-watch.ts";
 import { knownNodes, type KnownNodes, nodeSetOf } from "./node-set.ts";
 import { show } from "./option-checks.ts";
 import { type ConsulOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
@@ -45,7 +47,9 @@ class ConsulRegistry implements Registry {
   readonly #options: ResolvedOptions;
   readonly #client: ConsulClient;
   readonly #tools: WatchTools;
-  readonly #cluster: Cluster;
+  readonly #clusters: Clusters;
+  /** By query, what merged watches know of each cluster. */
+  readonly #parts = new Map<string, KnownParts>();
   readonly #registrations = new Set<Registration>();
   /** Registrations on their way: disposal waits for them, so that nothing is left behind. */
   readonly #entering = new Set<Promise<unknown>>();
@@ -63,35 +67,43 @@ class ConsulRegistry implements Registry {
       options,
       turns: new Turns(options.maxConnections),
     };
-    this.#cluster = new Cluster(options.servers, options.random);
+    this.#clusters = new Clusters(this.#client, options, this.#closing.signal);
   }
 
   async read(query: ServiceQuery, signal: AbortSignal): Promise<NodeSet> {
     const linked = this.#linked(signal);
     linked.throwIfAborted();
     this.#checkName("service", query.service, "read");
-    const place = this.#place(query.scope);
-    const { service } = query;
-    const answer = await this.#tools.reader.read(
-      { service, place, cluster: this.#cluster },
-      linked,
+    if (this.#options.skipServices.has(query.service)) return { nodes: [] };
+    const what = { service: query.service, place: this.#place(query.scope) };
+    const { clusters, unknown } = await this.#clusters.forReading(what.place, linked);
+    const answers = await Promise.all(
+      clusters.map((cluster) => this.#tools.reader.read({ ...what, cluster }, linked)),
     );
-    if (answer.doubt !== undefined) throw answer.doubt;
-    return nodeSetOf(answer.entries, this.#options, new Map());
+    const [doubt] = [
+      ...answers.map((answer) => answer.doubt),
+      ...unknown.map(({ error }) => error),
+    ].filter((error) => error !== undefined);
+    if (doubt !== undefined) throw doubt;
+    const entries = answers.flatMap((answer) => answer.entries);
+    return nodeSetOf({ entries, service: query.service }, this.#options, new Map());
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
     const linked = this.#linked(signal);
     linked.throwIfAborted();
     this.#checkName("service", query.service, "watch");
-    const place = this.#place(query.scope);
-    const { service } = query;
+    if (this.#options.skipServices.has(query.service)) {
+      yield { nodes: [] };
+      await aborted(linked);
+    }
     let known: KnownNodes = new Map();
-    const what = { service, place, cluster: this.#cluster };
-    for await (const { entries } of watchService(this.#tools, what, linked)) {
-      const set = nodeSetOf(entries, this.#options, known);
+    for await (const { entries, rejected = [] } of this.#follow(query, linked)) {
+      const set = nodeSetOf({ entries, service: query.service }, this.#options, known);
       known = knownNodes(set);
-      yield set;
+      yield rejected.length === 0
+        ? set
+        : { ...set, rejected: [...(set.rejected ?? []), ...rejected] };
     }
   }
 
@@ -115,16 +127,48 @@ class ConsulRegistry implements Registry {
     const place = this.#place(checkScope(options.scope, this));
     const linked = this.#linked(options.signal);
     linked.throwIfAborted();
-    const names = await this.#cluster.attempt(async (server) => {
-      const listed = await this.#client.readServices(server, place, linked);
+    const { clusters, unknown } = await this.#clusters.forReading(place, linked);
+    const lists = await Promise.all(clusters.map((cluster) => this.#list(cluster, place, linked)));
+    const [missing] = unknown;
+    if (missing !== undefined) throw missing.error;
+    const { skipServices } = this.#options;
+    return [...new Set(lists.flat())]
+      .filter((name) => name !== "consul" && !skipServices.has(name))
+      .sort();
+  }
+
+  #list(cluster: Cluster, place: Place, signal: AbortSignal): Promise<readonly string[]> {
+    return cluster.attempt(async (server) => {
+      const listed = await this.#client.readServices(server, place, signal);
       if (listed.length === 0) {
         const what = { service: undefined, place };
-        await checkRights(this.#client, server, this.name, what, linked);
+        await checkRights(this.#client, server, this.name, what, signal);
       }
       return listed;
-    }, linked);
-    const { skipServices } = this.#options;
-    return names.filter((name) => name !== "consul" && !skipServices.has(name)).sort();
+    }, signal);
+  }
+
+  /** The records of a service, from its one cluster or merged from several. */
+  async *#follow(
+    query: ServiceQuery,
+    signal: AbortSignal,
+  ): AsyncGenerator<Pick<MergedAnswer, "entries"> & Partial<MergedAnswer>, void, void> {
+    const what = { service: query.service, place: this.#place(query.scope) };
+    const { clusters, unknown } = await this.#clusters.forReading(what.place, signal);
+    const [cluster] = clusters;
+    if (cluster !== undefined && clusters.length === 1 && unknown.length === 0) {
+      yield* watchService(this.#tools, { ...what, cluster }, signal);
+      return;
+    }
+    const key = queryKey(query);
+    const parts: KnownParts = this.#parts.get(key) ?? new Map();
+    this.#parts.set(key, parts);
+    try {
+      yield* watchMerged(this.#tools, this.#clusters, what, parts, signal);
+    } finally {
+      // Whoever ends a watch needs no memory; after an error it is called again.
+      if (signal.aborted) this.#parts.delete(key);
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -154,7 +198,7 @@ class ConsulRegistry implements Registry {
     const { clock, random, registration: settings, weight, connectMs, readMs } = this.#options;
     const { put, renew, remove } = new OwnRecord({
       client: this.#client,
-      home: new Home(this.#cluster, ttlMs, clock),
+      home: new Home((own) => this.#clusters.forWriting(place, own), ttlMs, clock),
       registry: this.name,
       clock,
       place,
@@ -205,6 +249,15 @@ class ConsulRegistry implements Registry {
   #invalid(operation: string, reason: string): DiscoveryError {
     return new DiscoveryError({ code: "INVALID", registry: this.name, operation, reason });
   }
+}
+
+/** Rejects when the signal fires. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const fired = (): void => reject(signal.reason as Error);
+    if (signal.aborted) fired();
+    else signal.addEventListener("abort", fired, { once: true });
+  });
 }
 
 function identityOf({

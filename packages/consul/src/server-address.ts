@@ -47,7 +47,7 @@ export function parseServerAddress(text: string): ServerAddress {
     throw new ServerAddressError("must have no query and no fragment");
   }
   const prefix = url.pathname.replace(/\/+$/, "");
-  if (/\/v1$/.test(prefix)) throw new ServerAddressError("must be without /v1 at its end");
+  if (prefix.endsWith("/v1")) throw new ServerAddressError("must be without /v1 at its end");
   return Object.freeze({
     url: url.origin + prefix,
     origin: url.origin,

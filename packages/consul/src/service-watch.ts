@@ -72,20 +72,17 @@ export async function* watchService(
       return anew("a query was cut", error);
     }
     wait.answered();
-    switch (index.accept(answer.index)) {
-      case "back":
-        return anew("the index went back", undefined);
-      case "same":
-        // Something between us and the server does not let queries block.
-        if (ageMs < waitMs / 2) await pause();
-        return undefined;
-      case "none":
-      case "advanced":
-        if (answer.entries.length === 0 && current.entries.length > 0) {
-          await reader.believeEmpty(answer, what, signal);
-        }
-        return answer;
+    const verdict = index.accept(answer.index);
+    if (verdict === "back") return anew("the index went back", undefined);
+    if (verdict === "same") {
+      // Something between us and the server does not let queries block.
+      if (ageMs < waitMs / 2) await pause();
+      return undefined;
     }
+    if (answer.entries.length === 0 && current.entries.length > 0) {
+      await reader.believeEmpty(answer, what, signal);
+    }
+    return answer;
   }
 
   async function block(since: bigint): Promise<

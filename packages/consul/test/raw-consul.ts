@@ -4,8 +4,13 @@ import { type ConsulAccess, type ConsulAnswer, consulApi } from "@rollcall/testb
 /** Consul as its own tools and other people's clients see it: plain HTTP, nothing of the adapter's. */
 export interface RawConsul extends Raw {
   readonly access: ConsulAccess;
-  /** The stored record with its checks, as consumers get it; undefined when there is none. */
+  /**
+   * The stored record with its checks, as consumers get it; undefined when there is none. Of several at
+   * different agents the one that has not lapsed.
+   */
   entry(service: string, id: string): Promise<Entry | undefined>;
+  /** Registers everything again, without checks, that the agent forgets during `wipe`. */
+  putBack(wipe: () => Promise<void>): Promise<void>;
 }
 
 /** One element of a health answer, as far as tests look at it. */
@@ -16,6 +21,15 @@ export interface Entry {
     readonly Status: string;
     readonly Output: string;
   }[];
+}
+
+interface AgentService {
+  readonly ID: string;
+  readonly Service: string;
+  readonly Address: string;
+  readonly Port: number;
+  readonly Meta: object;
+  readonly Weights: object;
 }
 
 /** @param access  Of an agent that may do everything. */
@@ -31,7 +45,8 @@ export function rawConsul(access: ConsulAccess): RawConsul {
     const path = `/v1/health/service/${encodeURIComponent(service)}`;
     const { body } = await expectOk(consulApi(access, "GET", path));
     const ids = [id, `${encodeURIComponent(service)}:${id}`];
-    return (body as Entry[]).find(({ Service: { ID } }) => ids.includes(ID));
+    const found = (body as Entry[]).filter(({ Service: { ID } }) => ids.includes(ID));
+    return found.find((one) => !isLapsed(one)) ?? found[0];
   }
 
   const register = (body: object): Promise<ConsulAnswer> =>
@@ -40,6 +55,14 @@ export function rawConsul(access: ConsulAccess): RawConsul {
   return {
     access,
     entry,
+    async putBack(wipe) {
+      const { body } = await expectOk(consulApi(access, "GET", "/v1/agent/services"));
+      await wipe();
+      for (const record of Object.values(body as Record<string, AgentService>)) {
+        const { ID, Service: Name, Address, Port, Meta, Weights } = record;
+        await register({ ID, Name, Address, Port, Meta, Weights });
+      }
+    },
     async put({ service, id, host, port, weight, metadata }) {
       await register({
         // Ids belong to the whole agent, which outlives the test.
@@ -71,12 +94,9 @@ export function rawConsul(access: ConsulAccess): RawConsul {
       await expectOk(consulApi(access, "PUT", path));
     },
     async stored(service, id) {
-      const checks = (await entry(service, id))?.Checks;
-      // Consul keeps a record whose time ran out for another minute or two, out of service.
-      if (checks === undefined || checks.some(({ Output: why }) => why.startsWith("TTL expired"))) {
-        return undefined;
-      }
-      return { serving: checks.every(({ Status: status }) => status === "passing") };
+      const stored = await entry(service, id);
+      if (stored === undefined || isLapsed(stored)) return undefined;
+      return { serving: stored.Checks.every(({ Status: status }) => status === "passing") };
     },
     async override(service, id) {
       const stored = await entry(service, id);
@@ -85,4 +105,9 @@ export function rawConsul(access: ConsulAccess): RawConsul {
       return { status: "draining" };
     },
   };
+}
+
+/** Consul keeps a record whose time ran out for another minute or two, out of service. */
+function isLapsed({ Checks: checks }: Entry): boolean {
+  return checks.some(({ Output: why }) => why.startsWith("TTL expired"));
 }
