@@ -16,6 +16,8 @@ export class Home {
   #cluster: Cluster | undefined;
   #server: ServerAddress | undefined;
   #heardAtMs = 0;
+  /** Whether the agent of now has ever answered us. */
+  #isSettled = false;
   /** Agents that may hold a record of ours. */
   readonly #written = new Set<ServerAddress>();
 
@@ -34,25 +36,26 @@ export class Home {
     try {
       const value = await call(server);
       this.#heardAtMs = this.#clock.monotonicMs();
+      this.#isSettled = true;
       cluster.succeeded(server);
       return value;
     } catch (thrown) {
       if (thrown instanceof DiscoveryError && thrown.retryable) {
         cluster.failed(server);
-        if (this.#clock.monotonicMs() - this.#heardAtMs >= this.#patienceMs) this.#settle(cluster);
+        const silentMs = this.#clock.monotonicMs() - this.#heardAtMs;
+        if (!this.#isSettled || silentMs >= this.#patienceMs) this.#settle(cluster);
       }
       throw thrown;
     }
   }
 
-  /** Makes a call at every agent that may hold a record; only the one of now has to succeed. */
+  /** Makes a call where the record is; and, waiting for nothing, where one may have been left. */
   async leave(call: (server: ServerAddress) => Promise<void>): Promise<void> {
-    const others = [...this.#written].filter((server) => server !== this.#server);
-    const [own] = await Promise.allSettled([
-      this.#server === undefined ? undefined : call(this.#server),
-      ...others.map((server) => call(server)),
-    ]);
-    if (own.status === "rejected") throw own.reason;
+    for (const server of this.#written) {
+      // What is left there lapses by itself, should it not be reached.
+      if (server !== this.#server) call(server).catch(() => undefined);
+    }
+    if (this.#server !== undefined) await call(this.#server);
   }
 
   /** Chooses an agent: not the one of now, if there is any other. */
@@ -60,6 +63,7 @@ export class Home {
     const order = cluster.order();
     const server = order.find((one) => one !== this.#server) ?? order[0];
     if (server === undefined) throw new Error("a cluster has at least one server");
+    this.#isSettled = false;
     this.#server = server;
     this.#heardAtMs = this.#clock.monotonicMs();
     return server;

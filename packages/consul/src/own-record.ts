@@ -87,13 +87,7 @@ export class OwnRecord implements RecordCalls {
         throw this.#error("UNAVAILABLE", node, "the agent lost the record it accepted");
       }
     }
-    if (
-      stored !== undefined &&
-      node.status === "up" &&
-      maintenanceOf(stored, id) === ownMaintenance
-    ) {
-      await client.setMaintenance(server, id, undefined, place, signal);
-    }
+    if (stored !== undefined && node.status === "up") await this.#letIn(server, id, stored, signal);
     this.#entered = true;
   }
 
@@ -111,8 +105,9 @@ export class OwnRecord implements RecordCalls {
     const { ID: id, Check: check } = this.#written;
     if (!isWritten(stored, this.#written)) return "gone";
     const maintenance = maintenanceOf(stored, id);
-    if ((node.status === "up") === (maintenance === ownMaintenance)) return "gone";
-    if (node.status !== "up" && maintenance === undefined) return "gone";
+    const isMisplaced =
+      node.status === "up" ? maintenance === ownMaintenance : maintenance === undefined;
+    if (isMisplaced) return "gone";
     if (registration.check !== undefined) return "held";
     // Consul keeps a record whose time ran out, out of service, for another minute.
     if (isExpired(checkOf(stored.checks, check.CheckID))) return "gone";
@@ -159,6 +154,20 @@ export class OwnRecord implements RecordCalls {
     if (maintenanceOf(stored, id) !== undefined) return;
     const { client, place } = this.#context;
     await client.setMaintenance(server, id, ownMaintenance, place, signal);
+  }
+
+  async #letIn(
+    server: ServerAddress,
+    id: string,
+    stored: AgentRecord,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (maintenanceOf(stored, id) !== ownMaintenance) return;
+    const { client, place } = this.#context;
+    await client.setMaintenance(server, id, undefined, place, signal);
+    // An operator's, which ours was in front of.
+    if (this.#maintenance === undefined) return;
+    await client.setMaintenance(server, id, this.#maintenance, place, signal);
   }
 
   /** Of an earlier life with other options; the agent would run them for ever. */

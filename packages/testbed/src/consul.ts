@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { CertificateAuthority } from "./certificates.ts";
 import { type ConsulAccess, consulApi } from "./consul-api.ts";
 import { consulProgram } from "./consul-program.ts";
+import { endingWithParent } from "./end-with-parent.ts";
 import { freePort } from "./free-port.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 
@@ -142,8 +143,11 @@ export async function startMember(
     await writeFile(file, JSON.stringify(config), { mode: 0o600 });
     return startServerProcess({
       what: `Consul on port ${port}`,
-      command: program.command,
-      args: ["agent", ...(durable ? [] : ["-dev"]), `-config-file=${file}`],
+      ...endingWithParent(program.command, [
+        "agent",
+        ...(durable ? [] : ["-dev"]),
+        `-config-file=${file}`,
+      ]),
       isReady: () => isReady(access),
     });
   };

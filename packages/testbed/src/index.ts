@@ -6,6 +6,8 @@ export { consulApi } from "./consul-api.ts";
 export type { ConsulAccess, ConsulAnswer } from "./consul-api.ts";
 export { startConsulCluster } from "./consul-cluster.ts";
 export type { ConsulCluster } from "./consul-cluster.ts";
+export { debianProgram } from "./debian-package.ts";
+export type { DebianProgram } from "./debian-package.ts";
 export { startEureka } from "./eureka.ts";
 export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { expect, test } from "vitest";
 import {
   type ConsulAccess,
@@ -119,5 +120,29 @@ describeOwnConsul("a Consul agent of one's own", () => {
     await expect(startConsul({ settings: { no_such_setting: 1 } })).rejects.toThrow(
       /ended before it was ready[\s\S]*no_such_setting/,
     );
+  });
+});
+
+describeOwnConsul("the end of a test process", () => {
+  test("ends its agents, however it came", async () => {
+    const start = new URL("../src/consul.ts", import.meta.url).href;
+    const script = `
+      import { startConsul } from ${JSON.stringify(start)};
+      const { port } = await startConsul();
+      console.log(JSON.stringify({ port }));
+      setInterval(() => {}, 1000);`;
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      said += text;
+    });
+    const { port } = await until(() => JSON.parse(said) as { port: number }, {
+      what: "the agent of another process",
+    });
+    assert.equal(await isFree(port), false);
+    child.kill("SIGKILL");
+    await until(() => isFree(port), { what: "the orphan to end" });
   });
 });
