@@ -1,5 +1,7 @@
 /** Shortest wait that cuts lead to, in ms. */
 const floorMs = 1_000;
+/** Growth per answer: what cut the queries may be gone. */
+const growth = 1.02;
 /** How near two cuts must be to be the doing of one time limit, as a share of their age. */
 const likeness = 0.25;
 
@@ -7,13 +9,15 @@ const likeness = 0.25;
  * How long blocking queries may wait on this way to the server.
  *
  * A proxy, or a server with a time limit of its own, cuts queries that wait longer than it likes. Two cuts
- * in a row at about the same age are such a limit: from then on queries stay below it.
+ * in a row at about the same age are such a limit: queries stay below it then, and try it again later.
  */
 export class WaitLength {
+  readonly #longestMs: number;
   #ms: number;
   #cutAtMs: number | undefined;
 
   constructor(waitMs: number) {
+    this.#longestMs = waitMs;
     this.#ms = waitMs;
   }
 
@@ -33,5 +37,6 @@ export class WaitLength {
   /** A query was answered: what was cut before has no row to be in. */
   answered(): void {
     this.#cutAtMs = undefined;
+    this.#ms = Math.min(this.#longestMs, Math.ceil(this.#ms * growth));
   }
 }
