@@ -1,5 +1,11 @@
 export { createAuthority } from "./certificates.ts";
 export type { CertificateAuthority, IssuedCertificate } from "./certificates.ts";
+export { startConsul } from "./consul.ts";
+export type { ConsulOptions, ConsulProcess, ConsulTls } from "./consul.ts";
+export { consulApi } from "./consul-api.ts";
+export type { ConsulAccess, ConsulAnswer } from "./consul-api.ts";
+export { startConsulCluster } from "./consul-cluster.ts";
+export type { ConsulCluster } from "./consul-cluster.ts";
 export { debianProgram } from "./debian-package.ts";
 export type { DebianProgram } from "./debian-package.ts";
 export { etcdctlAt, startEtcd } from "./etcd.ts";
@@ -10,15 +16,18 @@ export { startEureka } from "./eureka.ts";
 export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
 export {
+  describeConsul,
   describeEtcd,
   describeEureka,
+  describeOwnConsul,
   describeOwnEtcd,
   describeOwnEureka,
   namespace,
+  sharedConsul,
   sharedEtcd,
   sharedEureka,
 } from "./shared-servers.ts";
-export type { SharedEtcd, SharedEureka } from "./shared-servers.ts";
+export type { SharedConsul, SharedEtcd, SharedEureka } from "./shared-servers.ts";
 export { startSpringProvider } from "./spring-provider.ts";
 export type { SpringProvider, SpringProviderOptions } from "./spring-provider.ts";
 export { until } from "./until.ts";

@@ -1,5 +1,8 @@
 import { etcdProgram } from "./etcd-program.ts";
 import { etcdctlAt, startEtcd } from "./etcd.ts";
+import { consulApi } from "./consul-api.ts";
+import { consulProgram } from "./consul-program.ts";
+import { startConsul } from "./consul.ts";
 import { eurekaProgram, eurekaVersion, startEureka } from "./eureka.ts";
 import { statusOf } from "./http-status.ts";
 
@@ -51,5 +54,21 @@ export const registryKinds: readonly RegistryKind[] = [
     },
     prepare: async () => (await etcdProgram()).version,
     start: () => startEtcd(),
+  },
+  {
+    name: "consul",
+    envName: "ROLLCALL_CONSUL_URL",
+    probe: async (url) => {
+      const { status, body } = await consulApi(
+        { url: new URL(url).origin },
+        "GET",
+        "/v1/agent/self",
+      );
+      if (status !== 200) throw new Error(`GET /v1/agent/self answers ${status}`);
+      const { Version: version } = (body as { Config?: { Version?: string } }).Config ?? {};
+      return version ?? "unknown";
+    },
+    prepare: async () => (await consulProgram()).version,
+    start: () => startConsul(),
   },
 ];

@@ -69,6 +69,34 @@ export function describeOwnEtcd(title: string, body: () => void): void {
   describeWith(title, availability("etcd").own, body);
 }
 
+/** The Consul agent that all files of a run share. Use names of your own: {@link namespace}. */
+export interface SharedConsul {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly version: string;
+}
+
+/**
+ * The shared Consul agent of this run.
+ *
+ * @throws Error with the reason when there is none: call it inside {@link describeConsul}.
+ */
+export function sharedConsul(): SharedConsul {
+  const { shared } = availability("consul");
+  if ("reason" in shared) throw new Error(`no Consul agent: ${shared.reason}`);
+  return shared;
+}
+
+/** A suite that uses the shared Consul agent; skipped as {@link describeEureka} is. */
+export function describeConsul(title: string, body: (consul: SharedConsul) => void): void {
+  describeWith(title, availability("consul").shared, body);
+}
+
+/** A suite that starts Consul agents of its own, with `startConsul`; skipped as {@link describeEureka} is. */
+export function describeOwnConsul(title: string, body: () => void): void {
+  describeWith(title, availability("consul").own, body);
+}
+
 /**
  * Makes service names that no other test file uses: `namespace("adapter")("orders")` is `adapter-1f9c2a6b-orders`.
  */

@@ -1,0 +1,188 @@
+import { DiscoveryError, type ErrorCode } from "@rollcall/core";
+import { withDeadline } from "@rollcall/core/adapter";
+import type { Dispatcher } from "undici";
+
+import { Connections } from "./connections.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { ServerAddress } from "./server-address.ts";
+
+/** One request, without the server. */
+export interface Request {
+  /** For errors: `read orders`, `register orders:10.0.0.5:8080`. */
+  readonly operation: string;
+  readonly method: "GET" | "PUT" | "POST";
+  /** Below `/v1/`, escaped: `health/service/orders?index=7`. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** How long the server may hold its answer back, in ms. Default 0. */
+  readonly blockMs?: number | undefined;
+}
+
+/** An answer, whole. */
+export interface Reply {
+  readonly status: number;
+  readonly text: string;
+  header(name: string): string | undefined;
+}
+
+/**
+ * Requests and answers with single servers: connections, token, deadlines, bounds. Knows no fail-over and
+ * no meaning of a status.
+ */
+export class Exchange {
+  readonly #options: ResolvedOptions;
+  readonly #connections: Connections;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    this.#connections = new Connections(options);
+  }
+
+  /** @throws {@link DiscoveryError} `UNAVAILABLE`, `TIMEOUT`, `PROTOCOL`, `AUTH`; the signal's reason. */
+  async send(server: ServerAddress, request: Request, signal: AbortSignal): Promise<Reply> {
+    const { connectMs, readMs, clock, name: registry } = this.#options;
+    const { blockMs = 0 } = request;
+    try {
+      return await withDeadline(
+        {
+          timeoutMs: connectMs + blockMs + readMs,
+          registry,
+          operation: `${request.operation} at ${server.url}`,
+          signal,
+          clock,
+        },
+        async (own) => {
+          try {
+            return await this.#once(server, request, own);
+          } catch (thrown) {
+            // A kept connection that the server closed in the meantime; every call may be repeated. A
+            // blocking one may not: it was open until it broke.
+            if (!(thrown instanceof BrokenConnection) || own.aborted || blockMs > 0) throw thrown;
+            return await this.#once(server, request, own);
+          }
+        },
+      );
+    } catch (thrown) {
+      if (signal.aborted) throw signal.reason;
+      throw this.#explain(thrown, server, request);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
+
+  async #once(server: ServerAddress, request: Request, signal: AbortSignal): Promise<Reply> {
+    const { blocking, control } = this.#connections.to(server);
+    const { method, body } = request;
+    const headers: Record<string, string> = { accept: "application/json" };
+    const token = await this.#token();
+    if (token !== undefined) headers["x-consul-token"] = token;
+    if (body !== undefined) headers["content-type"] = "application/json";
+    try {
+      const response = await (request.blockMs === undefined ? control : blocking).request({
+        path: `${server.prefix}/v1/${request.path}`,
+        method,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+        signal,
+      });
+      const text = await this.#readText(response.body);
+      const { statusCode: status, headers: answered } = response;
+      return { status, text, header: (name) => [answered[name]].flat()[0] };
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      if (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE") {
+        throw new BrokenConnection("the connection broke", { cause });
+      }
+      throw cause;
+    }
+  }
+
+  async #readText(body: Dispatcher.ResponseData["body"]): Promise<string> {
+    const { maxBodyBytes } = this.#options;
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      // Leaving the loop ends the stream, so the rest is never received.
+      if (bytes > maxBodyBytes) {
+        throw new TooLarge(`the answer is larger than ${maxBodyBytes} bytes`);
+      }
+      parts.push(chunk);
+    }
+    return Buffer.concat(parts, bytes).toString("utf8");
+  }
+
+  async #token(): Promise<string | undefined> {
+    const { token } = this.#options;
+    if (typeof token !== "function") return token;
+    let given: unknown;
+    try {
+      given = await token();
+    } catch {
+      // Its error may hold what it was asked for.
+      given = undefined;
+    }
+    if (given === "") return undefined;
+    if (typeof given === "string" && /^[\x21-\x7e]{1,4096}$/.test(given)) return given;
+    throw new NoToken("the token function gave no token");
+  }
+
+  #explain(thrown: unknown, server: ServerAddress, { operation }: Request): DiscoveryError {
+    if (thrown instanceof DiscoveryError) return thrown;
+    const [code, reason] = explain(thrown, this.#options);
+    return new DiscoveryError({
+      code,
+      registry: this.#options.name,
+      operation: `${operation} at ${server.url}`,
+      reason,
+      // The parser's error carries a piece of what it could not parse.
+      cause: isParserError(thrown) ? undefined : thrown,
+    });
+  }
+}
+
+/** An established connection that ended before the answer did; the `cause` of an `UNAVAILABLE`. */
+export class BrokenConnection extends Error {
+  override readonly name = "BrokenConnection";
+}
+
+class TooLarge extends Error {
+  override readonly name = "TooLarge";
+}
+
+class NoToken extends Error {
+  override readonly name = "NoToken";
+}
+
+function explain(
+  thrown: unknown,
+  { connectMs, readMs }: ResolvedOptions,
+): readonly [ErrorCode, string] {
+  if (thrown instanceof TooLarge) return ["PROTOCOL", thrown.message];
+  if (thrown instanceof NoToken) return ["AUTH", thrown.message];
+  const cause = thrown instanceof BrokenConnection ? thrown.cause : thrown;
+  if (isParserError(cause)) {
+    return ["PROTOCOL", "the answer is not HTTP; is the scheme of the address right?"];
+  }
+  const { code } = cause as { readonly code?: unknown };
+  switch (code) {
+    case "UND_ERR_CONNECT_TIMEOUT":
+      return ["TIMEOUT", `no connection within ${connectMs} ms`];
+    case "UND_ERR_BODY_TIMEOUT":
+      return ["TIMEOUT", `silent for ${readMs} ms`];
+    case "UND_ERR_RES_CONTENT_LENGTH_MISMATCH":
+      return ["PROTOCOL", "the answer broke off"];
+    default:
+      break;
+  }
+  const shown = typeof code === "string" ? ` (${code})` : "";
+  return thrown instanceof BrokenConnection || typeof code !== "string" || code.startsWith("UND_")
+    ? ["UNAVAILABLE", `the connection broke${shown}`]
+    : ["UNAVAILABLE", `cannot be reached${shown}`];
+}
+
+function isParserError(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === "HTTPParserError";
+}

@@ -1,0 +1,101 @@
+import { asDiscoveryError, type DiscoveryError, type RejectedRecord } from "@rollcall/core";
+import { createBackoff, latch, sleep } from "@rollcall/core/adapter";
+
+import type { Cluster } from "./cluster.ts";
+import type { Clusters } from "./clusters.ts";
+import type { Place } from "./place.ts";
+import { watchService, type WatchTools } from "./service-watch.ts";
+
+/** Longest wait before a cluster that failed is asked again, in ms. */
+const retryCapMs = 10_000;
+/** How often servers that could not be reached are looked for, in ms. */
+const lookMs = 5_000;
+
+/** The records of one service from all clusters, as far as they are known. */
+export interface MergedAnswer {
+  readonly entries: readonly unknown[];
+  /** Clusters and servers that do not answer; what was known of them is among the entries. */
+  readonly rejected: readonly RejectedRecord[];
+}
+
+/** Records by cluster, kept from one watch attempt to the next: a cluster that is away loses nothing. */
+export type KnownParts = Map<Cluster, readonly unknown[]>;
+
+/**
+ * Follows one service at several clusters: one that fails keeps what it had, and the others go on.
+ *
+ * Throws when all fail; and instead of yielding nothing while one may have something.
+ */
+export async function* watchMerged(
+  tools: WatchTools,
+  clusters: Clusters,
+  what: { readonly service: string; readonly place: Place },
+  known: KnownParts,
+  signal: AbortSignal,
+): AsyncGenerator<MergedAnswer, void, void> {
+  const ending = new AbortController();
+  const linked = AbortSignal.any([signal, ending.signal]);
+  const { clock, random, name: registry } = tools.options;
+  const changed = latch<void>(linked);
+  const errors = new Map<Cluster, DiscoveryError>();
+  const followed = new Map<Cluster, Promise<void>>();
+  let { unknown } = await clusters.forReading(what.place, linked);
+
+  const follow = async (cluster: Cluster): Promise<void> => {
+    const backoff = createBackoff({ capMs: retryCapMs, random });
+    while (!linked.aborted) {
+      const startedMs = clock.monotonicMs();
+      try {
+        for await (const { entries } of watchService(tools, { ...what, cluster }, linked)) {
+          errors.delete(cluster);
+          known.set(cluster, entries);
+          changed.set();
+        }
+      } catch (thrown) {
+        if (linked.aborted) return;
+        const operation = `watch ${what.service}`;
+        errors.set(cluster, asDiscoveryError(thrown, { registry, operation }));
+        changed.set();
+        const waitMs = backoff.failed(clock.monotonicMs() - startedMs);
+        await sleep(waitMs, linked, clock).catch(() => undefined);
+      }
+    }
+  };
+  const look = async (): Promise<void> => {
+    while (!linked.aborted) {
+      const targets = await clusters.forReading(what.place, linked).catch(() => undefined);
+      for (const cluster of targets?.clusters ?? []) {
+        if (!followed.has(cluster)) followed.set(cluster, follow(cluster));
+      }
+      unknown = targets?.unknown ?? unknown;
+      if (unknown.length === 0) return;
+      await sleep(lookMs, linked, clock).catch(() => undefined);
+    }
+  };
+
+  const looking = look();
+  try {
+    for await (const _ of changed) {
+      const parts = [...followed.keys()];
+      // The first set is whole as far as it can be: every cluster has had its chance.
+      if (parts.some((cluster) => !known.has(cluster) && !errors.has(cluster))) continue;
+      const [failure] = [...errors.values(), ...unknown.map(({ error }) => error)];
+      if (failure !== undefined && parts.every((cluster) => errors.has(cluster))) throw failure;
+      const entries = parts.flatMap((cluster) => known.get(cluster) ?? []);
+      if (failure !== undefined && entries.length === 0) throw failure;
+      yield {
+        entries,
+        rejected: [
+          ...[...errors].map(([{ servers }, error]) => ({
+            key: servers.map(({ url }) => url).join(","),
+            error,
+          })),
+          ...unknown.map(({ server, error }) => ({ key: server.url, error })),
+        ],
+      };
+    }
+  } finally {
+    ending.abort();
+    await Promise.allSettled([looking, ...followed.values()]);
+  }
+}

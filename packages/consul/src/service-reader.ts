@@ -1,0 +1,97 @@
+import { DiscoveryError } from "@rollcall/core";
+
+import { checkRights } from "./acl.ts";
+import type { ConsulClient, HealthAnswer } from "./client.ts";
+import type { Cluster } from "./cluster.ts";
+import type { ResolvedOptions } from "./options.ts";
+import type { Place } from "./place.ts";
+import type { ServerAddress } from "./server-address.ts";
+
+/** One service, at one cluster. */
+export interface ServiceAt {
+  readonly service: string;
+  readonly place: Place;
+  readonly cluster: Cluster;
+}
+
+/** The records of one service, of one server. */
+export interface ServiceAnswer extends HealthAnswer {
+  readonly server: ServerAddress;
+  /** Why it may be out of date, when nothing newer can be had. */
+  readonly doubt?: DiscoveryError | undefined;
+}
+
+/** Reads services: from a server that can answer, and believing an empty answer only after a look at our rights. */
+export class ServiceReader {
+  readonly client: ConsulClient;
+  readonly #options: ResolvedOptions;
+
+  constructor(client: ConsulClient, options: ResolvedOptions) {
+    this.client = client;
+    this.#options = options;
+  }
+
+  /** Asks once, whichever server answers. */
+  read(what: ServiceAt, signal: AbortSignal): Promise<ServiceAnswer> {
+    return what.cluster.attempt(async (server) => {
+      const answer = await this.client.readHealth(server, what, signal);
+      const current = await this.#currentOf({ ...answer, server }, what, signal);
+      if (current.entries.length === 0) await this.believeEmpty(current, what, signal);
+      return current;
+    }, signal);
+  }
+
+  /** Asks one server, which holds its answer back until something changes. */
+  async block(
+    server: ServerAddress,
+    what: ServiceAt,
+    block: { readonly index: bigint; readonly waitMs: number },
+    signal: AbortSignal,
+  ): Promise<ServiceAnswer> {
+    const answer = await this.client.readHealth(server, { ...what, block }, signal);
+    return this.#currentOf({ ...answer, server }, what, signal);
+  }
+
+  /** @throws {@link DiscoveryError} `AUTH` when the answer is empty for lack of rights. */
+  async believeEmpty(answer: ServiceAnswer, what: ServiceAt, signal: AbortSignal): Promise<void> {
+    if (answer.isFiltered) {
+      throw this.#error("AUTH", what, answer, "the token may read none of the records");
+    }
+    await checkRights(this.client, answer.server, this.#options.name, what, signal);
+  }
+
+  /** The answer, or the leader's when a server that may answer for it has lost touch. */
+  async #currentOf(
+    answer: ServiceAnswer,
+    what: ServiceAt,
+    signal: AbortSignal,
+  ): Promise<ServiceAnswer> {
+    const { consistency, maxStaleMs } = this.#options;
+    if (consistency !== "stale" || answer.lastContactMs <= maxStaleMs) return answer;
+    const { server } = answer;
+    try {
+      const leaders = await this.client.readHealth(server, { ...what, ofLeader: true }, signal);
+      return { ...leaders, server };
+    } catch (thrown) {
+      if (signal.aborted) throw thrown;
+      const since =
+        answer.lastContactMs === Infinity
+          ? "no leader"
+          : `no leader for ${answer.lastContactMs} ms`;
+      const doubt = this.#error("UNAVAILABLE", what, answer, `the server knows of ${since}`);
+      // Old nodes are better than none; but old absence is no absence.
+      if (answer.entries.length === 0) throw doubt;
+      return { ...answer, doubt };
+    }
+  }
+
+  #error(
+    code: "AUTH" | "UNAVAILABLE",
+    { service }: ServiceAt,
+    { server }: ServiceAnswer,
+    reason: string,
+  ): DiscoveryError {
+    const operation = `read ${service} at ${server.url}`;
+    return new DiscoveryError({ code, registry: this.#options.name, operation, reason });
+  }
+}

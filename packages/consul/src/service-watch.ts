@@ -1,0 +1,153 @@
+import { DiscoveryError } from "@rollcall/core";
+import { jitteredInterval, sleep } from "@rollcall/core/adapter";
+
+import { BlockingIndex } from "./blocking-index.ts";
+import { BrokenConnection } from "./exchange.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { ReadPace } from "./read-pace.ts";
+import { isRecord } from "./record.ts";
+import type { ServiceAnswer, ServiceAt, ServiceReader } from "./service-reader.ts";
+import type { Turns } from "./turns.ts";
+import { WaitLength } from "./wait-length.ts";
+
+/** Wait of a blocking query while others wait for its connection, in ms. */
+const contendedWaitMs = 1_000;
+const jitter = 0.1;
+
+/** What a watch works with. */
+export interface WatchTools {
+  readonly reader: ServiceReader;
+  readonly options: ResolvedOptions;
+  readonly turns: Turns;
+}
+
+/**
+ * Follows one service at one cluster: yields its records now and whenever they may have changed.
+ *
+ * A query that is cut, and an index that goes back, are mended by reading everything anew. When records
+ * are missing after that, the server may have lost them rather than the nodes: then the watch throws, as
+ * it does when nothing can be read, and consumers treat it as the outage it probably was.
+ */
+export async function* watchService(
+  tools: WatchTools,
+  what: ServiceAt,
+  signal: AbortSignal,
+): AsyncGenerator<ServiceAnswer, void, void> {
+  const { reader, options } = tools;
+  const { intervalMs, random, clock } = options;
+  const index = new BlockingIndex();
+  const wait = new WaitLength(options.waitMs);
+  const pace = new ReadPace(options.maxReadsPerSecond, clock);
+  const pause = (): Promise<void> =>
+    sleep(jitteredInterval(intervalMs, jitter, random), signal, clock);
+
+  let current = await reader.read(what, signal);
+  index.accept(current.index);
+  yield current;
+  for (;;) {
+    if (current.doubt !== undefined) throw current.doubt;
+    await pace.take(signal);
+    const answer = await next();
+    if (answer === undefined) continue;
+    current = answer;
+    yield current;
+  }
+
+  /** The next answer that may differ from the one before; undefined: ask again. */
+  async function next(): Promise<ServiceAnswer | undefined> {
+    const since = index.value;
+    if (!options.blocking || since === undefined) {
+      await pause();
+      const answer = await reader.read(what, signal);
+      if (index.accept(answer.index) === "back") return anew("the index went back", undefined);
+      return answer;
+    }
+    const startedMs = clock.monotonicMs();
+    const asked = await block(since);
+    if (asked === undefined) return undefined;
+    const { answer, waitMs, error } = asked;
+    const ageMs = clock.monotonicMs() - startedMs;
+    if (answer === undefined) {
+      wait.cut(ageMs);
+      return anew("a query was cut", error);
+    }
+    wait.answered();
+    const verdict = index.accept(answer.index);
+    if (verdict === "back") return anew("the index went back", undefined);
+    if (verdict === "same") {
+      // Something between us and the server does not let queries block.
+      if (ageMs < waitMs / 2) await pause();
+      return undefined;
+    }
+    if (answer.entries.length === 0 && current.entries.length > 0) {
+      await reader.believeEmpty(answer, what, signal);
+    }
+    return answer;
+  }
+
+  async function block(since: bigint): Promise<
+    | {
+        readonly answer?: ServiceAnswer | undefined;
+        readonly error?: unknown;
+        readonly waitMs: number;
+      }
+    | undefined
+  > {
+    const turn = await tools.turns.take(signal);
+    const waitMs = Math.ceil(
+      jitteredInterval(
+        turn.isContended ? Math.min(contendedWaitMs, wait.ms) : wait.ms,
+        jitter,
+        random,
+      ),
+    );
+    const own = AbortSignal.any([signal, turn.over]);
+    try {
+      const answer = await reader.block(current.server, what, { index: since, waitMs }, own);
+      return { answer, waitMs };
+    } catch (error) {
+      if (turn.over.aborted && !signal.aborted) return undefined;
+      if (signal.aborted || !isCut(error)) {
+        if (error instanceof DiscoveryError && error.retryable) what.cluster.failed(current.server);
+        throw error;
+      }
+      return { error, waitMs };
+    } finally {
+      turn.end();
+    }
+  }
+
+  /** Reads everything, of whichever server answers. */
+  async function anew(happened: string, cause: unknown): Promise<ServiceAnswer> {
+    index.reset();
+    const answer = await reader.read(what, signal);
+    if (isAnyMissing(current, answer)) {
+      throw new DiscoveryError({
+        code: "UNAVAILABLE",
+        registry: options.name,
+        operation: `watch ${what.service} at ${answer.server.url}`,
+        reason: `${happened}, and records are missing since`,
+        cause,
+      });
+    }
+    index.accept(answer.index);
+    return answer;
+  }
+}
+
+/** Whether an established connection ended, as a restart of the server and a proxy's time limit both do. */
+function isCut(error: unknown): boolean {
+  return error instanceof DiscoveryError && error.cause instanceof BrokenConnection;
+}
+
+function isAnyMissing(before: ServiceAnswer, after: ServiceAnswer): boolean {
+  const now = new Set(after.entries.map(keyOf));
+  return before.entries.some((entry) => !now.has(keyOf(entry)));
+}
+
+function keyOf(entry: unknown): string {
+  const { Node: agent, Service: service } = isRecord(entry) ? entry : {};
+  const name = isRecord(agent) ? agent["Node"] : undefined;
+  const id = isRecord(service) ? service["ID"] : undefined;
+  return JSON.stringify([name, id]);
+}

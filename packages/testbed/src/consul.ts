@@ -1,0 +1,214 @@
+import { randomUUID } from "node:crypto";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CertificateAuthority } from "./certificates.ts";
+import { type ConsulAccess, consulApi } from "./consul-api.ts";
+import { consulProgram } from "./consul-program.ts";
+import { endingWithParent } from "./end-with-parent.ts";
+import { freePort } from "./free-port.ts";
+import { type ServerProcess, startServerProcess } from "./server-process.ts";
+
+/** How a real Consul agent is started. Without options: a server in memory, open to everyone, on HTTP. */
+export interface ConsulOptions {
+  /** Of the HTTP or HTTPS API. Default: a free one. */
+  readonly port?: number | undefined;
+  /** Default `dc1`. */
+  readonly datacenter?: string | undefined;
+  /** Keeps its data on disk, so that it survives a crash. Default `false`: a development agent. */
+  readonly durable?: boolean | undefined;
+  /** Access control with the default policy "deny". {@link ConsulProcess.token} may do everything. */
+  readonly acl?: boolean | undefined;
+  /** Serves HTTPS only, with a certificate for 127.0.0.1 and localhost that this authority issued. */
+  readonly tls?: ConsulTls | undefined;
+  /** Serf addresses of the wide area to join, as {@link ConsulProcess.wanAddress}. Default: none. */
+  readonly joinWan?: readonly string[] | undefined;
+  /** More configuration in Consul's own terms; its top-level keys win over those set here. */
+  readonly settings?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/** The HTTPS side of {@link ConsulOptions}. */
+export interface ConsulTls {
+  readonly authority: CertificateAuthority;
+  /** Whether clients must show a certificate of the same authority. Default `false`. */
+  readonly clientAuth?: boolean | undefined;
+}
+
+/** A real Consul agent of our own, running natively as a server. */
+export interface ConsulProcess extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly port: number;
+  readonly version: string;
+  readonly datacenter: string;
+  /** With {@link ConsulOptions.acl}: a token for everything. */
+  readonly token: string | undefined;
+  /** What {@link consulApi} needs to do everything here. */
+  readonly access: ConsulAccess;
+  /** Address of its gossip between datacentres. */
+  readonly wanAddress: string;
+  /** Address under which its cluster knows it, as `/v1/status/leader` shows it. */
+  readonly serverAddress: string;
+  /** The end of what the agent printed. */
+  logTail(): string;
+  /** Ends it in good order. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
+  /** Freezes it: connections stay open and nothing is answered. */
+  pause(): void;
+  /** Ends {@link ConsulProcess.pause}. */
+  resume(): void;
+  /**
+   * Stops it if it runs, and starts it on the same ports: with its data if it is durable, unless `empty`, else with
+   * nothing in it.
+   */
+  restart(options?: { readonly empty?: boolean | undefined }): Promise<void>;
+}
+
+/** What makes an agent one of a cluster. */
+export interface ConsulMembership {
+  readonly expect: number;
+  readonly lanPort: number;
+  /** Gossip addresses of all members. */
+  readonly join: readonly string[];
+}
+
+/**
+ * Starts a real Consul agent on 127.0.0.1, fetching it on first use, and waits until it has a leader and shows itself
+ * in the catalogue.
+ *
+ * @throws Error saying what is missing, or with the end of the agent's log.
+ */
+export function startConsul(options: ConsulOptions = {}): Promise<ConsulProcess> {
+  return startMember(options, undefined);
+}
+
+/** {@link startConsul}, as a member of a cluster. */
+export async function startMember(
+  options: ConsulOptions,
+  membership: ConsulMembership | undefined,
+): Promise<ConsulProcess> {
+  const { datacenter = "dc1", tls, acl = false } = options;
+  const durable = options.durable === true || membership !== undefined;
+  const program = await consulProgram();
+  const port = options.port ?? (await freePort());
+  const ports = { lan: membership?.lanPort ?? (await freePort()), wan: await freePort() };
+  const serverPort = await freePort();
+  const token = acl ? randomUUID() : undefined;
+  const client = tls?.authority.issue("testbed");
+  const access: ConsulAccess = {
+    url: `${tls === undefined ? "http" : "https"}://127.0.0.1:${port}`,
+    token,
+    ...(tls && { ca: tls.authority.caPem, cert: client?.certPem, key: client?.keyPem }),
+  };
+  const folder = await mkdtemp(join(tmpdir(), "rollcall-consul-"));
+  const data = join(folder, "data");
+  const config = {
+    node_name: `consul-${port}`,
+    datacenter,
+    bind_addr: "127.0.0.1",
+    client_addr: "127.0.0.1",
+    log_level: "WARN",
+    ports: {
+      http: tls === undefined ? port : -1,
+      https: tls === undefined ? -1 : port,
+      dns: -1,
+      grpc: -1,
+      server: serverPort,
+      serf_lan: ports.lan,
+      serf_wan: ports.wan,
+    },
+    // All tests of a run come from one address.
+    limits: { http_max_conns_per_client: 10_000 },
+    retry_join_wan: options.joinWan ?? [],
+    retry_interval_wan: "1s",
+    ...(durable && {
+      server: true,
+      data_dir: data,
+      bootstrap_expect: membership?.expect ?? 1,
+      performance: { raft_multiplier: 1 },
+    }),
+    ...(membership && { retry_join: membership.join, retry_interval: "1s" }),
+    ...(token && {
+      primary_datacenter: datacenter,
+      acl: { enabled: true, default_policy: "deny", tokens: { master: token, agent: token } },
+    }),
+    ...(tls && (await tlsConfig(folder, tls))),
+    ...options.settings,
+  };
+  const start = async (): Promise<ServerProcess> => {
+    await mkdir(data, { recursive: true });
+    const file = join(folder, "agent.json");
+    await writeFile(file, JSON.stringify(config), { mode: 0o600 });
+    return startServerProcess({
+      what: `Consul on port ${port}`,
+      ...endingWithParent(program.command, [
+        "agent",
+        ...(durable ? [] : ["-dev"]),
+        `-config-file=${file}`,
+      ]),
+      isReady: () => isReady(access),
+    });
+  };
+  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  let server: ServerProcess;
+  try {
+    server = await start();
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    await remove();
+  };
+  return {
+    url: access.url,
+    port,
+    version: program.version,
+    datacenter,
+    token,
+    access,
+    wanAddress: `127.0.0.1:${ports.wan}`,
+    serverAddress: `127.0.0.1:${serverPort}`,
+    logTail: () => server.logTail(),
+    stop,
+    kill: () => server.kill(),
+    pause: () => server.pause(),
+    resume: () => server.resume(),
+    restart: async ({ empty = false } = {}) => {
+      await server.stop();
+      if (empty) await rm(data, { recursive: true, force: true });
+      server = await start();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** The agent's own record appears some moments after the leader. */
+async function isReady(access: ConsulAccess): Promise<boolean> {
+  const { status, body } = await consulApi(access, "GET", "/v1/health/service/consul?passing");
+  return status === 200 && Array.isArray(body) && body.length > 0;
+}
+
+async function tlsConfig(
+  folder: string,
+  { authority, clientAuth = false }: ConsulTls,
+): Promise<Record<string, unknown>> {
+  const { certPem, keyPem } = authority.issue("server.dc1.consul", [
+    "127.0.0.1",
+    "localhost",
+    "server.dc1.consul",
+  ]);
+  const files = { "ca.pem": authority.caPem, "cert.pem": certPem, "key.pem": keyPem };
+  for (const [name, pem] of Object.entries(files)) {
+    await writeFile(join(folder, name), pem, { mode: 0o600 });
+  }
+  return {
+    ca_file: join(folder, "ca.pem"),
+    cert_file: join(folder, "cert.pem"),
+    key_file: join(folder, "key.pem"),
+    verify_incoming_https: clientAuth,
+  };
+}
