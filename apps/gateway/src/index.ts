@@ -12,7 +12,7 @@ export type {
   ListenConfig,
   NodeSource,
   RegistryConfig,
-  RegistryTls,
+  RegistryOptions,
   RouteConfig,
   UpstreamConfig,
   WrittenObject,

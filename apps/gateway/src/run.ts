@@ -9,7 +9,7 @@ import { formatProblem, type Problem } from "./config/problem.ts";
 import { watchFiles } from "./file-watch.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
 import { logAccess, logDiscovery } from "./log.ts";
-import type { RegistryFactories } from "./registry-factory.ts";
+import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
 
 /** What the running process needs. */
 export interface RunParts {
@@ -26,7 +26,7 @@ export async function checkRegistries(
   const problems: Problem[] = [];
   for (const one of config?.registries ?? []) {
     try {
-      await factories[one.type](one)[Symbol.asyncDispose]();
+      await makeRegistry(one, factories)[Symbol.asyncDispose]();
     } catch (error) {
       if (!(error instanceof DiscoveryError)) throw error;
       problems.push({ file, message: `discovery.${one.name}: ${error.reason}` });

@@ -16,7 +16,7 @@ import type {
   RegistryConfig,
   RouteConfig,
 } from "./config/gateway-config.ts";
-import type { RegistryFactories } from "./registry-factory.ts";
+import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
 import { createRouter, type Router } from "./routing/router.ts";
 import { type AddressPolicy, addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
 import { NodePool } from "./upstream/node-pool.ts";
@@ -136,8 +136,11 @@ function runningRegistry(
   const known = previous?.registries.get(wanted.name);
   const sameDisk = previous?.config.snapshotDir === config.snapshotDir;
   if (known !== undefined && sameDisk && isDeepStrictEqual(known.config, wanted)) return known;
-  const registry = factories[wanted.type](wanted);
-  const discovery = createDiscovery(registry, { snapshotDir: config.snapshotDir });
+  const registry = makeRegistry(wanted, factories);
+  const discovery = createDiscovery(registry, {
+    snapshotDir: wanted.snapshots?.directory ?? config.snapshotDir,
+    snapshotMaxAgeMs: wanted.snapshots?.maxAgeMs,
+  });
   return { config: wanted, registry, discovery };
 }
 

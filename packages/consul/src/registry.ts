@@ -274,11 +274,13 @@ function identityOf({
 /** Time for re-registrations to be processed after a heartbeat learned that the record is gone, in ms. */
 const returnSlackMs = 5_000;
 
-function traitsOf({ blocking, registration }: ResolvedOptions): RegistryTraits {
+function traitsOf({ blocking, intervalMs, registration }: ResolvedOptions): RegistryTraits {
   return Object.freeze({
     delivery: blocking ? "long-poll" : "poll",
     // A registrant learns of a loss with its next heartbeat.
     returnMs: Math.ceil(registration.ttlMs / 3) + returnSlackMs,
+    // Blocked queries are answered at once, unless the service changes all the time.
+    propagationMs: blocking ? 1_000 : intervalMs,
     scope: scopeKeys,
     keeps: Object.freeze([
       "service",

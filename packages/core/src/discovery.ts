@@ -23,6 +23,8 @@ export interface DiscoveryOptions {
     | undefined;
   /** Directory for the memory of last time; made when missing. Default: none. */
   readonly snapshotDir?: string | undefined;
+  /** Last time's set is not shown when it is older than this, in ms. Default: whatever its age. */
+  readonly snapshotMaxAgeMs?: number | undefined;
   /** How long the registry has to answer before last time's set is shown, in ms. Default 200. */
   readonly snapshotDelayMs?: number | undefined;
   /** Waits between two watch attempts: full jitter up to `capMs`. Defaults 100 and 30 000. */
@@ -65,7 +67,7 @@ export function createDiscovery(registry: Registry, options: DiscoveryOptions = 
   const { clock } = resolved;
   const store =
     options.snapshotDir === undefined ? undefined : new DiskStore(options.snapshotDir, registry);
-  const delayMs = options.snapshotDelayMs ?? 200;
+  const { snapshotDelayMs: delayMs = 200, snapshotMaxAgeMs: maxAgeMs = Infinity } = options;
   const shared = new Map<string, Shared>();
   const stopping = new Set<Promise<void>>();
   let closed = false;
@@ -74,7 +76,7 @@ export function createDiscovery(registry: Registry, options: DiscoveryOptions = 
     const disk =
       store === undefined
         ? undefined
-        : new DiskCopy({ store, query, registry: registry.name, clock, delayMs });
+        : new DiskCopy({ store, query, registry: registry.name, clock, delayMs, maxAgeMs });
     const entry: Shared = { cell: new Cell(registry, query, resolved, disk), views: new Set() };
     shared.set(key, entry);
     return entry;
@@ -138,6 +140,7 @@ function resolve(registry: Registry, options: DiscoveryOptions): CellOptions {
     refuse("snapshotDir must be the path of a directory, a string that is not empty");
   }
   check("snapshotDelayMs", options.snapshotDelayMs, 200);
+  check("snapshotMaxAgeMs", options.snapshotMaxAgeMs, 0);
   return Object.freeze({
     protection:
       protection === "off"

@@ -22,6 +22,7 @@ export class DiskCopy {
   readonly #registry: string;
   readonly #clock: Clock;
   readonly #delayMs: number;
+  readonly #maxAgeMs: number;
   #stored: Promise<StoredSet | undefined> | undefined;
   #show: (() => Promise<void>) | undefined;
   #cancelShow: (() => void) | undefined;
@@ -39,12 +40,15 @@ export class DiskCopy {
     readonly clock: Clock;
     /** How long the registry has to answer before last time's set is shown, in ms. */
     readonly delayMs: number;
+    /** A set older than this is not shown. */
+    readonly maxAgeMs: number;
   }) {
     this.#store = options.store;
     this.#query = options.query;
     this.#registry = options.registry;
     this.#clock = options.clock;
     this.#delayMs = options.delayMs;
+    this.#maxAgeMs = options.maxAgeMs;
   }
 
   /** Reads the file and calls `show` after the delay, or as soon as {@link needed} says so. */
@@ -56,10 +60,14 @@ export class DiskCopy {
     this.#show = async () => {
       this.#cancelShow?.();
       const stored = await this.#stored;
-      if (stored !== undefined && this.#show !== undefined) show(stored);
+      if (stored !== undefined && this.#isYoung(stored) && this.#show !== undefined) show(stored);
       this.#show = undefined;
     };
     this.#cancelShow = this.#clock.after(this.#delayMs, () => void this.#show?.());
+  }
+
+  #isYoung({ savedAt }: StoredSet): boolean {
+    return this.#clock.unixMs() - savedAt < this.#maxAgeMs;
   }
 
   /**

@@ -235,6 +235,8 @@ function traitsOf({ ttlMs, codec }: ResolvedRegistryOptions): RegistryTraits {
     // A registrant learns of a loss with its next heartbeat.
     returnMs: Math.ceil(ttlMs / 3) + returnSlackMs,
     // Connection attempts are paced for all watches together, with a cap of a second.
+    // What a read shows is on its way to every watch.
+    propagationMs: 500,
     retryCapMs: 1_000,
     scope: Object.freeze([]),
     keeps: codec.keeps,

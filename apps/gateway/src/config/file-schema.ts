@@ -1,8 +1,8 @@
 import { BlockList, isIP } from "node:net";
 import * as z from "zod";
 
-import { type EurekaInput, eurekaSchema } from "./discovery-schema.ts";
 import { flag, integer, listenPort, pattern } from "./leaf.ts";
+import { discoverySchema, registryKinds, type RegistryInput } from "./registries/kinds.ts";
 import { type RouteInput, routeSchema, type ServiceInput, serviceSchema } from "./route-schema.ts";
 import { type UpstreamInput, upstreamSchema } from "./upstream-schema.ts";
 
@@ -22,7 +22,7 @@ export interface AdminInput {
 export interface FileInput {
   readonly listen?: readonly ListenInput[] | undefined;
   readonly admin?: AdminInput | null | undefined;
-  readonly discovery?: Readonly<Record<string, EurekaInput>> | null | undefined;
+  readonly discovery?: Readonly<Record<string, RegistryInput>> | null | undefined;
   readonly routes?: readonly RouteInput[] | null | undefined;
   readonly upstreams?: readonly UpstreamInput[] | null | undefined;
   readonly services?: readonly ServiceInput[] | null | undefined;
@@ -74,16 +74,7 @@ export const configFileSchema: z.ZodType<FileInput> = z.strictObject({
     .array(listenSchema, "must be a list such as [{ host: 127.0.0.1, port: 9080 }]")
     .min(1, "must name at least one address"),
   admin: adminSchema.nullable().optional(),
-  discovery: z
-    .record(
-      z
-        .string()
-        .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, hyphens or underscores"),
-      eurekaSchema,
-      "must be a map of registries by name",
-    )
-    .nullable()
-    .optional(),
+  discovery: discoverySchema.nullable().optional(),
   ...lists,
   wait_ms: integer(0, 60_000).optional(),
   drain_timeout: integer(0, 600_000).optional(),
@@ -101,7 +92,20 @@ export const routesFileSchema: z.ZodType<FileInput> = z.strictObject(lists);
 
 /** JSON Schema (draft 2020-12) of the file given with `--config`. */
 export function configJsonSchema(): object {
-  return z.toJSONSchema(configFileSchema, { io: "input", unrepresentable: "any" });
+  return z.toJSONSchema(configFileSchema, {
+    io: "input",
+    unrepresentable: "any",
+    override: ({ zodSchema, jsonSchema }) => {
+      if ((zodSchema as unknown) !== discoverySchema) return;
+      const kinds = Object.values(registryKinds);
+      jsonSchema.additionalProperties = { anyOf: kinds.map(({ schema }) => jsonSchemaOf(schema)) };
+    },
+  });
+}
+
+function jsonSchemaOf(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: "input", unrepresentable: "any" });
+  return rest;
 }
 
 /** Keys that an object at this place of a file may have, for "did you mean". */

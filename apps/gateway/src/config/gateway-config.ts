@@ -1,4 +1,7 @@
+import type { ConsulOptions } from "@rollcall/consul";
 import type { NodeInput } from "@rollcall/core";
+import type { EtcdOptions } from "@rollcall/etcd";
+import type { EurekaOptions } from "@rollcall/eureka";
 
 import type { Rewrite } from "../routing/rewrite.ts";
 
@@ -12,31 +15,31 @@ export interface ListenConfig {
   readonly key: string;
 }
 
-/** TLS towards a registry; PEM texts. */
-export interface RegistryTls {
-  readonly ca?: string | undefined;
-  readonly cert?: string | undefined;
-  readonly key?: string | undefined;
-  readonly serverName?: string | undefined;
-  readonly verify: boolean;
+/** What the package of each kind of registry is given. */
+export interface RegistryOptions {
+  readonly eureka: EurekaOptions;
+  readonly etcd: EtcdOptions;
+  readonly consul: ConsulOptions;
 }
 
 /** One registry of `discovery`. */
-export interface RegistryConfig {
-  readonly name: string;
-  readonly type: "eureka";
-  /** Full service URLs, prefix included; may hold credentials. */
-  readonly servers: readonly string[];
-  readonly intervalMs: number;
-  readonly weight: number;
-  readonly timeouts: {
-    readonly connectMs: number;
-    readonly sendMs: number;
-    readonly readMs: number;
+export type RegistryConfig = {
+  readonly [Type in keyof RegistryOptions]: {
+    readonly name: string;
+    readonly type: Type;
+    /** May hold credentials. */
+    readonly options: RegistryOptions[Type];
+    /** Where this one keeps last time's nodes, when not where the others do. */
+    readonly snapshots?: SnapshotConfig | undefined;
   };
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  readonly tls?: RegistryTls | undefined;
+}[keyof RegistryOptions];
+
+/** Last time's nodes on disk. */
+export interface SnapshotConfig {
+  /** Absolute. */
+  readonly directory: string;
+  /** Older ones are not shown. Default: whatever their age. */
+  readonly maxAgeMs?: number | undefined;
 }
 
 /** Where the nodes of an upstream come from. */

@@ -4,7 +4,6 @@ import { dirname, join, resolve } from "node:path";
 
 import { addressPolicy } from "../upstream/address-policy.ts";
 import { readDocument } from "./document.ts";
-import type { EurekaInput } from "./discovery-schema.ts";
 import {
   configFileSchema,
   type FileInput,
@@ -14,13 +13,16 @@ import {
 import type { GatewayConfig, ListenConfig, RegistryConfig, RouteConfig } from "./gateway-config.ts";
 import { type Problem, tidyProblems } from "./problem.ts";
 import { redact } from "./redaction.ts";
-import { resolveEureka } from "./registry-resolution.ts";
+import { unsupportedRegistries } from "./refusal.ts";
+import { kindOf } from "./registries/kinds.ts";
+import { RegistryPlace } from "./registries/registry-kind.ts";
 import { type CheckedFile, itemsById, type Resolution, written } from "./resolution.ts";
 import { checkService, resolveRoute } from "./route-resolution.ts";
 import type { RouteInput, ServiceInput } from "./route-schema.ts";
 import { resolveUpstream } from "./upstream-resolution.ts";
 import type { UpstreamInput } from "./upstream-schema.ts";
-import { showPath, validate } from "./validation.ts";
+import { showPath } from "./show-path.ts";
+import { validate } from "./validation.ts";
 
 /** Where a configuration comes from. */
 export interface ConfigSource {
@@ -161,16 +163,18 @@ function resolveRegistries(
   const found: RegistryConfig[] = [];
   for (const name of Object.keys(discovery ?? {})) {
     const path = ["discovery", name];
-    const input = validation.soundPart(path) as EurekaInput | undefined;
+    const input = validation.soundPart(path);
     if (typeof input !== "object") continue;
-    const written = document.at([...path, "type"]) !== undefined;
-    if (input.type === undefined && (written || name !== "eureka")) {
-      if (written || !validation.isGood(path)) continue;
+    const kind = kindOf(name, document.at(path));
+    if (kind === undefined) {
+      const isWritten = document.at([...path, "type"]) !== undefined;
+      if (isWritten || !validation.isGood(path) || unsupportedRegistries.includes(name)) continue;
       const message = `${showPath([...path, "type"])} is missing; say what kind of registry it is, such as type: eureka`;
       said.problems.push(document.keyProblem(path, message));
       continue;
     }
-    const config = resolveEureka(document, name, input, directory, said);
+    const place = new RegistryPlace(document, name, directory, said);
+    const config = kind.resolve(place, input ?? {});
     if (config !== undefined) found.push(config);
   }
   return found;

@@ -45,10 +45,8 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
 
 /** Kinds of registry that are planned, or known from APISIX, and not in this version. */
 export const unsupportedRegistries: readonly string[] = [
-  "consul",
   "consul_kv",
   "dns",
-  "etcd",
   "kubernetes",
   "nacos",
   "polaris",

@@ -4,7 +4,8 @@ import type { Problem } from "./problem.ts";
 import type { WrittenObject } from "./gateway-config.ts";
 import type { ServiceInput } from "./route-schema.ts";
 import type { UpstreamInput } from "./upstream-schema.ts";
-import { showPath, type Validation } from "./validation.ts";
+import { showPath } from "./show-path.ts";
+import type { Validation } from "./validation.ts";
 
 /** One object of a file and where it stands. */
 export interface Item<T> {

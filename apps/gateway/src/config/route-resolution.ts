@@ -6,7 +6,7 @@ import { isWritten, type Item, type Resolution } from "./resolution.ts";
 import type { RewriteInput, RouteInput, ServiceInput } from "./route-schema.ts";
 import { suggest } from "./suggestion.ts";
 import { resolveTimeouts, resolveUpstream } from "./upstream-resolution.ts";
-import { showPath } from "./validation.ts";
+import { showPath } from "./show-path.ts";
 
 /**
  * Merges a route with its service, as APISIX does, and follows its references.

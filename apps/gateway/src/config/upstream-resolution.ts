@@ -7,7 +7,7 @@ import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
 import type { Resolution } from "./resolution.ts";
 import { suggest } from "./suggestion.ts";
 import type { NodeEntry, TimeoutInput, UpstreamInput } from "./upstream-schema.ts";
-import { showPath } from "./validation.ts";
+import { showPath } from "./show-path.ts";
 
 /** APISIX's default for connect, send and read. */
 const defaultTimeouts = { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 };

@@ -4,6 +4,8 @@ import type { ConfigDocument, Path } from "./document.ts";
 import type { Problem } from "./problem.ts";
 import { isSecretKey, redactText } from "./redaction.ts";
 import { notInThisVersion, unsupportedKeys, unsupportedRegistries } from "./refusal.ts";
+import { kindOf, registryTypes } from "./registries/kinds.ts";
+import { showPath } from "./show-path.ts";
 import { suggest } from "./suggestion.ts";
 
 type Issue = z.core.$ZodIssue;
@@ -52,18 +54,6 @@ function soundPart(value: unknown, path: Path, wrong: ReadonlySet<string>): unkn
     .map(([key, inner]) => [key, soundPart(inner, [...path, key], wrong)] as const)
     .filter(([, inner]) => inner !== undefined);
   return Object.fromEntries(entries);
-}
-
-/** `routes[0].upstream.type`: a path as people read it. */
-export function showPath(path: Path): string {
-  return path
-    .map((key, index) => {
-      if (typeof key === "number") return `[${key}]`;
-      const word = String(key);
-      const shown = /^[\w./:@-]{1,80}$/.test(word) ? word : JSON.stringify(word.slice(0, 80));
-      return index === 0 ? shown : `.${shown}`;
-    })
-    .join("");
 }
 
 function check(document: ConfigDocument, schema: z.ZodType): readonly Issue[] {
@@ -122,16 +112,16 @@ function unknownKey(
     if (kind === "file" && isEmpty(document.at(place))) return [];
     return [document.keyProblem(place, `${shown} is ${notInThisVersion}`)];
   }
-  const meant = suggest(key, keysAt(schema, path));
+  const meant = suggest(key, keysAt(document, schema, path));
   if (meant !== undefined) {
     return [document.keyProblem(place, `${shown} is not a known key; did you mean "${meant}"?`)];
   }
   if (kind === "plugins") {
-    const known = keysAt(schema, path).join(", ");
+    const known = keysAt(document, schema, path).join(", ");
     const message = `the plugin ${shown} is ${notInThisVersion} (supported: ${known})`;
     return [document.keyProblem(place, message)];
   }
-  const known = keysAt(schema, path).join(", ");
+  const known = keysAt(document, schema, path).join(", ");
   return [document.keyProblem(place, `${shown} is not a known key; known here: ${known}`)];
 }
 
@@ -140,15 +130,16 @@ function refusedRegistry(document: ConfigDocument, name: string): Problem | unde
   const path = ["discovery", name];
   const given = document.at([...path, "type"]);
   const type = typeof given === "string" ? given : given === undefined ? name : undefined;
-  if (type === undefined || type === "eureka") return undefined;
+  if (type === undefined || registryTypes.includes(type)) return undefined;
+  const known = registryTypes.join(", ");
   const where = given === undefined ? path : [...path, "type"];
   if (unsupportedRegistries.includes(type)) {
-    const message = `${showPath(path)}: the registry type ${type} is ${notInThisVersion} (supported: eureka)`;
+    const message = `${showPath(path)}: the registry type ${type} is ${notInThisVersion} (supported: ${known})`;
     return document.keyProblem(where, message);
   }
   if (given === undefined) return undefined;
-  const hint = suggest(type, ["eureka", ...unsupportedRegistries]);
-  const fix = hint === undefined ? "supported: eureka" : `did you mean "${hint}"?`;
+  const hint = suggest(type, [...registryTypes, ...unsupportedRegistries]);
+  const fix = hint === undefined ? `supported: ${known}` : `did you mean "${hint}"?`;
   return document.keyProblem(where, `${showPath(where)} is not a registry type; ${fix}`);
 }
 
@@ -168,9 +159,15 @@ function kindAt(path: Path): string {
   return kinds[String(path[0])] ?? "";
 }
 
-function keysAt(schema: z.ZodType, path: Path): readonly string[] {
+function keysAt(document: ConfigDocument, schema: z.ZodType, path: Path): readonly string[] {
   let here: z.core.$ZodType = bare(schema);
-  for (const key of path) {
+  let rest = path;
+  if (path[0] === "discovery" && path.length >= 2) {
+    // Its shape depends on what it says of itself.
+    here = bare(kindOf(String(path[1]), document.at(path.slice(0, 2)))?.schema);
+    rest = path.slice(2);
+  }
+  for (const key of rest) {
     if (here instanceof z.ZodObject) here = bare(here.shape[String(key)]);
     else if (here instanceof z.ZodArray) here = bare(here.element);
     else if (here instanceof z.ZodRecord) here = bare(here.valueType);

@@ -1,0 +1,58 @@
+import * as z from "zod";
+
+import type { RegistryConfig } from "../gateway-config.ts";
+import { type ConsulInput, consulKind } from "./consul.ts";
+import { type EtcdInput, etcdKind } from "./etcd.ts";
+import { type EurekaInput, eurekaKind } from "./eureka.ts";
+import type { RegistryKind } from "./registry-kind.ts";
+
+/** One entry of `discovery`, as written. */
+export type RegistryInput = EurekaInput | EtcdInput | ConsulInput;
+
+/** Every kind of registry this version knows, by the word that `type` says. */
+export const registryKinds: Readonly<Record<RegistryConfig["type"], RegistryKind>> = {
+  eureka: eurekaKind,
+  etcd: etcdKind,
+  consul: consulKind,
+};
+
+/** The words. */
+export const registryTypes: readonly string[] = Object.keys(registryKinds);
+
+/** The kind of an entry: its `type`, or else its name; `undefined` when that is no kind. */
+export function kindOf(name: string, entry: unknown): RegistryKind | undefined {
+  const given =
+    typeof entry === "object" && entry !== null && Object.hasOwn(entry, "type")
+      ? (entry as { readonly type: unknown }).type
+      : name;
+  return typeof given === "string" && Object.hasOwn(registryKinds, given)
+    ? registryKinds[given as RegistryConfig["type"]]
+    : undefined;
+}
+
+/** Shape of `discovery`: registries by name, each with the shape of its kind. */
+export const discoverySchema: z.ZodType<Readonly<Record<string, RegistryInput>>> = z
+  .record(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, "must be 1 to 64 letters, digits, hyphens or underscores"),
+    z.unknown(),
+    "must be a map of registries by name",
+  )
+  .superRefine((discovery, context) => {
+    for (const [name, entry] of Object.entries(discovery)) {
+      const issues = kindOf(name, entry)?.schema.safeParse(entry).error?.issues;
+      for (const issue of issues ?? unknownKind(entry)) {
+        context.addIssue({ ...issue, path: [name, ...issue.path] } as never);
+      }
+    }
+  }) as z.ZodType<Readonly<Record<string, RegistryInput>>>;
+
+/** Of an entry without a `type` the name alone is told, where references are followed. */
+function unknownKind(entry: unknown): readonly { path: PropertyKey[]; message: string }[] {
+  if (typeof entry !== "object" || entry === null) {
+    return [{ path: [], message: "must be a map of keys such as host" }];
+  }
+  if (!Object.hasOwn(entry, "type")) return [];
+  return [{ path: ["type"], message: `must be one of ${registryTypes.join(", ")}` }];
+}
