@@ -3,9 +3,7 @@ import type { Registry } from "@rollcall/core";
 import type { RegistryConfig, RegistryOptions } from "./config/gateway-config.ts";
 
 /** Makes a registry of one kind; quiet until its first call. */
-export type RegistryFactory<Options> = (
-  options: Options & { readonly name: string },
-) => Registry;
+export type RegistryFactory<Options> = (options: Options & { readonly name: string }) => Registry;
 
 /** One factory per kind. */
 export type RegistryFactories = {

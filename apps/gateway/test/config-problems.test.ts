@@ -122,8 +122,29 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   ],
   [
     "another kind of registry",
-    "listen: [{ port: 9080 }]\ndiscovery: { consul: { servers: [a] } }\nroutes: []\n",
-    "c.yaml:2:14: discovery.consul: the registry type consul is not supported in this version (supported: eureka)",
+    "listen: [{ port: 9080 }]\ndiscovery: { dns: { servers: [a] } }\nroutes: []\n",
+    "c.yaml:2:14: discovery.dns: the registry type dns is not supported in this version (supported: eureka, etcd, consul)",
+  ],
+  [
+    "a type that is no word",
+    "listen: [{ port: 9080 }]\ndiscovery: { eu: { type: 5 } }\nroutes: []\n",
+    "c.yaml:2:26: discovery.eu.type must be one of eureka, etcd, consul, got 5",
+  ],
+  [
+    "what etcd does not take",
+    `listen: [{ port: 1 }]\ndiscovery: { etcd: { hosts: [a], codec: raw, user: u } }\nroutes: []\n`,
+    'c.yaml:2:20: discovery.etcd.host is missing; it must be a list of URLs such as ["http://127.0.0.1:2379"]',
+    'c.yaml:2:22: discovery.etcd.hosts is not a known key; did you mean "host"?',
+    'c.yaml:2:41: discovery.etcd.codec must be rollcall or grpc or kratos or go-zero or kitex, got "raw"',
+    "c.yaml:2:52: discovery.etcd.password is missing; user needs it",
+  ],
+  [
+    "what Consul does not take",
+    `listen: [{ port: 1 }]\ndiscovery: { consul: { servers: [a], sort_type: up, dump: {}, prefix: /x } }\nroutes: []\n`,
+    'c.yaml:2:34: discovery.consul.servers[0] must be an address such as http://127.0.0.1:8500 or unix:///run/consul.sock, got "a"',
+    'c.yaml:2:49: discovery.consul.sort_type must be origin or host_sort or port_sort or combine_sort, got "up"',
+    "c.yaml:2:59: discovery.consul.dump.path is missing; it must be a path of 1 to 4096 characters on one line",
+    "c.yaml:2:63: discovery.consul.prefix is not a known key; known here: type, servers, token, datacenter, namespace, partition, consistency, cached, filter, accept_warning, weight, keepalive, fetch_interval, timeout, sort_type, skip_services, default_service, dump, shared_size, tls",
   ],
   [
     "a misspelt type",

@@ -48,10 +48,12 @@ describe("a whole file", () => {
         {
           name: "eureka",
           type: "eureka",
-          servers: ["http://user:pass@127.0.0.1:8761/eureka/"],
-          intervalMs: 30_000,
-          weight: 100,
-          timeouts: { connectMs: 2_000, sendMs: 2_000, readMs: 5_000 },
+          options: {
+            servers: ["http://user:pass@127.0.0.1:8761/eureka/"],
+            intervalMs: 30_000,
+            weight: 100,
+            timeouts: { connectMs: 2_000, sendMs: 2_000, readMs: 5_000 },
+          },
         },
       ],
       waitMs: 1_000,
@@ -164,8 +166,60 @@ discovery:
 routes: [{ uri: /a, upstream: { service_name: A, discovery_type: us } }]
 `);
     expect(loaded.registries).toMatchObject([
-      { name: "eu", servers: ["http://a:1/x/", "https://b/x/"], intervalMs: 30_000 },
-      { name: "us", servers: ["http://c:p@w@h/eureka/"], username: "u", password: "p" },
+      { name: "eu", options: { servers: ["http://a:1/x/", "https://b/x/"], intervalMs: 30_000 } },
+      {
+        name: "us",
+        options: { servers: ["http://c:p@w@h/eureka/"], username: "u", password: "p" },
+      },
+    ]);
+  });
+
+  test("etcd and Consul are given what their packages take", () => {
+    const loaded = config(`listen: [{ port: 1 }]
+discovery:
+  etcd: { host: ["http://a:2379"], prefix: /p/, codec: kratos, user: u, password: p, timeout: { read: 7 } }
+  consul:
+    servers: ["http://a:8500", "unix:///run/consul.sock"]
+    token: t
+    weight: 2.5
+    keepalive: false
+    fetch_interval: 4
+    timeout: { connect: 1, read: 2, wait: 3 }
+    sort_type: host_sort
+    skip_services: [x]
+    default_service: { host: h, port: 1, metadata: { weight: 5, fail_timeout: 1, max_fails: 1 } }
+    dump: { path: /var/lib/x/consul.dump, expire: 60 }
+routes: []
+`);
+    expect(loaded.registries).toMatchObject([
+      {
+        name: "etcd",
+        type: "etcd",
+        options: {
+          hosts: ["http://a:2379"],
+          prefix: "/p/",
+          codec: "kratos",
+          username: "u",
+          password: "p",
+          timeouts: { connectMs: 2_000, requestMs: 7 },
+        },
+      },
+      {
+        name: "consul",
+        type: "consul",
+        options: {
+          servers: ["http://a:8500", "unix:///run/consul.sock"],
+          token: "t",
+          weight: 2.5,
+          blocking: false,
+          intervalMs: 4_000,
+          timeouts: { connectMs: 1, readMs: 2, waitMs: 3_000 },
+          sort: "host_sort",
+          skipServices: ["x"],
+          defaultService: { host: "h", port: 1, weight: 5 },
+        },
+        snapshots: { directory: "/var/lib/x", maxAgeMs: 60_000 },
+      },
     ]);
   });
 
@@ -183,7 +237,7 @@ discovery:
     tls: { ca: ca.pem, verify: false, server_name: b, cert: "-----BEGIN C", key: "-----BEGIN K" }
 `,
     );
-    expect(loadConfig({ configFile }).config?.registries[0]?.tls).toEqual({
+    expect(loadConfig({ configFile }).config?.registries[0]?.options.tls).toEqual({
       ca: "-----BEGIN CERTIFICATE-----\nA\n",
       cert: "-----BEGIN C",
       key: "-----BEGIN K",
@@ -376,8 +430,7 @@ routes: [{ id: "r-\${{PORT}}", uri: /a, upstream: { service_name: "\${{NAME}}" }
     expect(loaded.listen.map(({ port }) => port)).toEqual([9123, 9124]);
     expect(loaded.accessLog).toBe(true);
     expect(loaded.registries[0]).toMatchObject({
-      servers: ["http://h:9123/eureka/"],
-      password: "12345",
+      options: { servers: ["http://h:9123/eureka/"], password: "12345" },
     });
     expect(loaded.routes.map(({ id, upstream: { source } }) => [id, source])).toMatchObject([
       ["r-9123", { service: "A-SERVICE" }],

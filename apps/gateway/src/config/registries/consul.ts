@@ -134,7 +134,10 @@ export const consulKind: RegistryKind = registryKind<ConsulInput>(
     const tls = resolveTls(place, input.tls);
     if (input.shared_size !== undefined) {
       const path = ["shared_size"];
-      place.warn(path, `${place.show(path)} has no meaning here: nothing is shared between processes`);
+      place.warn(
+        path,
+        `${place.show(path)} has no meaning here: nothing is shared between processes`,
+      );
     }
     if (!place.isGood || input.servers === undefined) return undefined;
     const { dump, default_service: fallback } = input;

@@ -1,6 +1,7 @@
 import * as z from "zod";
 
 import type { RegistryConfig } from "../gateway-config.ts";
+import { unsupportedRegistries } from "../refusal.ts";
 import { type ConsulInput, consulKind } from "./consul.ts";
 import { type EtcdInput, etcdKind } from "./etcd.ts";
 import { type EurekaInput, eurekaKind } from "./eureka.ts";
@@ -41,18 +42,29 @@ export const discoverySchema: z.ZodType<Readonly<Record<string, RegistryInput>>>
   )
   .superRefine((discovery, context) => {
     for (const [name, entry] of Object.entries(discovery)) {
-      const issues = kindOf(name, entry)?.schema.safeParse(entry).error?.issues;
-      for (const issue of issues ?? unknownKind(entry)) {
+      const kind = kindOf(name, entry);
+      const issues =
+        kind === undefined
+          ? unknownKind(name, entry)
+          : (kind.schema.safeParse(entry).error?.issues ?? []);
+      for (const issue of issues) {
         context.addIssue({ ...issue, path: [name, ...issue.path] } as never);
       }
     }
   }) as z.ZodType<Readonly<Record<string, RegistryInput>>>;
 
-/** Of an entry without a `type` the name alone is told, where references are followed. */
-function unknownKind(entry: unknown): readonly { path: PropertyKey[]; message: string }[] {
+/**
+ * Why an entry has no kind. One that says no `type`, and has a name of its own, is told where references are
+ * followed.
+ */
+function unknownKind(
+  name: string,
+  entry: unknown,
+): readonly { readonly path: PropertyKey[]; readonly message: string }[] {
   if (typeof entry !== "object" || entry === null) {
     return [{ path: [], message: "must be a map of keys such as host" }];
   }
-  if (!Object.hasOwn(entry, "type")) return [];
-  return [{ path: ["type"], message: `must be one of ${registryTypes.join(", ")}` }];
+  const message = `must be one of ${registryTypes.join(", ")}`;
+  if (Object.hasOwn(entry, "type")) return [{ path: ["type"], message }];
+  return unsupportedRegistries.includes(name) ? [{ path: [], message }] : [];
 }

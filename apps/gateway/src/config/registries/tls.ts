@@ -67,7 +67,10 @@ function pemOf(
     place.problem(path, `${place.show(path)}: the file holds no PEM text`);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    place.problem(path, `${place.show(path)}: the file cannot be read (${code ?? "unknown error"})`);
+    place.problem(
+      path,
+      `${place.show(path)}: the file cannot be read (${code ?? "unknown error"})`,
+    );
   }
   return undefined;
 }
