@@ -23,7 +23,7 @@ export function registryKind<Input>(
   resolve: (place: RegistryPlace, input: Partial<Input>) => RegistryConfig | undefined,
 ): RegistryKind {
   // What reaches it was checked against the schema, key by key.
-  return { schema, resolve: (place, input) => resolve(place, input as Partial<Input>) };
+  return { schema, resolve: (place, input) => resolve(place, input) };
 }
 
 /** Where one entry of `discovery` stands, and where to tell what is wrong with it. */
