@@ -296,13 +296,14 @@ export class EtcdClient {
   #streamOn(connection: Connection, token: string | undefined): WatchStream {
     const old = this.#watches;
     if (old?.usable === true && old.connection === connection && old.token === token) return old;
-    const { clock, silenceMs, name } = this.#options;
+    const { clock, requestMs, silenceMs, name } = this.#options;
     const stream = new WatchStream({
       connection,
       token,
       headers: headersOf(token),
       registry: name,
       clock,
+      requestMs,
       silenceMs,
       onTokenRefused: () => this.#login.forget(token),
     });
