@@ -30,6 +30,13 @@ export interface RangeSet {
   readonly kvs: readonly KeyValue[];
 }
 
+interface CallOptions {
+  /** Without a token. */
+  readonly anonymous?: boolean | undefined;
+  /** How many members may be asked. */
+  readonly attempts?: number | undefined;
+}
+
 const methods = {
   range: "/etcdserverpb.KV/Range",
   txn: "/etcdserverpb.KV/Txn",
@@ -87,7 +94,12 @@ export class EtcdClient {
     return read(() => readRange(answer), this.#where(operation)).kvs[0];
   }
 
-  /** Writes when the key is at `modRevision` (0: not there), else tells what is there. */
+  /**
+   * Writes when the key is at `modRevision` (0: not there), else tells what is there.
+   *
+   * Tried once: after a failure nobody knows whether it was done, or still will be, and only the caller
+   * can say what that means.
+   */
   async writeIf(
     key: Buffer,
     modRevision: number,
@@ -96,7 +108,7 @@ export class EtcdClient {
     signal: AbortSignal,
   ): Promise<TxnAnswer> {
     const request = txnRequest(key, modRevision, write);
-    const answer = await this.#call(methods.txn, request, operation, signal);
+    const answer = await this.#call(methods.txn, request, operation, signal, { attempts: 1 });
     return read(() => readTxn(answer), this.#where(operation));
   }
 
@@ -215,7 +227,7 @@ export class EtcdClient {
     request: Buffer,
     operation: string,
     signal: AbortSignal,
-    { anonymous = false }: { readonly anonymous?: boolean } = {},
+    how: CallOptions = {},
   ): Promise<Buffer> {
     const where = this.#where(operation);
     const { clock } = this.#options;
@@ -223,7 +235,7 @@ export class EtcdClient {
     const release = holdProcess();
     try {
       return await withDeadline({ ...where, timeoutMs: this.#totalMs, signal, clock }, (own) =>
-        this.#attempt(method, request, where, own, anonymous),
+        this.#attempt(method, request, where, own, how),
       );
     } catch (thrown) {
       if (signal.aborted) throw signal.reason;
@@ -238,7 +250,7 @@ export class EtcdClient {
     request: Buffer,
     where: { readonly registry: string; readonly operation: string },
     signal: AbortSignal,
-    anonymous: boolean,
+    { anonymous = false, attempts = this.#attempts }: CallOptions,
   ): Promise<Buffer> {
     const limits = { timeoutMs: this.#options.requestMs, signal };
     let renewed = false;
@@ -258,7 +270,7 @@ export class EtcdClient {
           this.#login.forget(token);
         } else if (thrown.isWorthAnotherTry) {
           this.#members.turnFrom(connection);
-          if (attempt === this.#attempts) throw toDiscoveryError(thrown, where);
+          if (attempt >= attempts) throw toDiscoveryError(thrown, where);
           attempt += 1;
         } else {
           throw toDiscoveryError(thrown, where);
@@ -284,13 +296,14 @@ export class EtcdClient {
   #streamOn(connection: Connection, token: string | undefined): WatchStream {
     const old = this.#watches;
     if (old?.usable === true && old.connection === connection && old.token === token) return old;
-    const { clock, silenceMs, name } = this.#options;
+    const { clock, requestMs, silenceMs, name } = this.#options;
     const stream = new WatchStream({
       connection,
       token,
       headers: headersOf(token),
       registry: name,
       clock,
+      requestMs,
       silenceMs,
       onTokenRefused: () => this.#login.forget(token),
     });

@@ -132,11 +132,17 @@ export class Connection {
     });
     // What it says stands in the session's error, or in the lack of trailers.
     stream.on("error", () => undefined);
-    stream.on("close", () => {
+    const conclude = (): void => {
       if (outcome === undefined) end(this.#fault ?? broken(this.host));
       else if (splitter.isWithinMessage) end(foreign("a message breaks off"));
       else end(failureOf(outcome));
+    };
+    // A server may end its side of a stream whose other side is still open.
+    stream.on("end", () => {
+      conclude();
+      stream.close();
     });
+    stream.on("close", conclude);
     this.expectWord();
     return {
       send: (bytes) => {

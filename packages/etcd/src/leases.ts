@@ -7,6 +7,12 @@ const revokeMs = 2_000;
 /** Ids a lease had that are remembered, so that a record under one of them is known as ours. */
 const maxIds = 16;
 
+/** A registration that has, or will have, a record under a lease. */
+export interface LeaseHolder {
+  /** Puts the record under the lease's new id. */
+  readonly move: (signal: AbortSignal) => Promise<void>;
+}
+
 /**
  * The leases of one process: one per TTL, shared by all registrations with it. A lease begins with the first
  * of them and is revoked with the last.
@@ -22,21 +28,21 @@ export class Leases {
     this.#clock = clock;
   }
 
-  /** The lease for a TTL; {@link release} it once. */
-  acquire(ttlSeconds: number): Lease {
+  /** The lease for a TTL, until {@link release}. */
+  acquire(ttlSeconds: number, holder: LeaseHolder): Lease {
     let lease = this.#byTtl.get(ttlSeconds);
     if (lease === undefined) {
       lease = new Lease(this.#client, this.#clock, ttlSeconds);
       this.#byTtl.set(ttlSeconds, lease);
     }
-    lease.holders += 1;
+    lease.holders.add(holder);
     return lease;
   }
 
   /** Later registrations get another lease as soon as nobody holds this one. */
-  release(lease: Lease): void {
-    lease.holders -= 1;
-    if (lease.holders > 0) return;
+  release(lease: Lease, holder: LeaseHolder): void {
+    lease.holders.delete(holder);
+    if (lease.holders.size > 0) return;
     this.#byTtl.delete(lease.ttlSeconds);
     const ending = lease.end().finally(() => this.#ending.delete(ending));
     this.#ending.add(ending);
@@ -51,8 +57,7 @@ export class Leases {
 /** One lease, granted when it is first needed and again after it was lost. */
 export class Lease {
   readonly ttlSeconds: number;
-  /** Registrations that use it. */
-  holders = 0;
+  readonly holders: Set<LeaseHolder> = new Set();
   readonly #client: EtcdClient;
   readonly #clock: Clock;
   /** The ids it had, newest last. */
@@ -62,6 +67,7 @@ export class Lease {
   #granting: Promise<bigint> | undefined;
   #keeping: Promise<boolean> | undefined;
   readonly #ended = new AbortController();
+  #ending: Promise<void> | undefined;
 
   constructor(client: EtcdClient, clock: Clock, ttlSeconds: number) {
     this.#client = client;
@@ -95,7 +101,10 @@ export class Lease {
    */
   async keep(): Promise<boolean> {
     const id = this.#id;
-    if (id === undefined) return false;
+    if (id === undefined) {
+      // On its way: whether the record is under it is for its owner to see.
+      return this.#granting === undefined ? false : this.#granting.then(() => true);
+    }
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#keptAtMs < (this.ttlSeconds * 1_000) / 6) return true;
     this.#keeping ??= this.#client.keepLease(id, this.#ended.signal).finally(() => {
@@ -112,8 +121,26 @@ export class Lease {
     if (this.#id === id) this.#id = undefined;
   }
 
-  /** Revokes it, which removes whatever is still under it, and fences off writes that are still under way. */
-  async end(): Promise<void> {
+  /**
+   * Makes sure that no write which was sent under this id and never answered can be done any more: etcd
+   * refuses a put under a lease that is not there.
+   */
+  async fence(id: bigint, signal: AbortSignal): Promise<void> {
+    if (this.#ending !== undefined) return this.#ending;
+    this.lost(id);
+    // The others move over to a new lease first, so that nobody sees their records go. One that cannot will come
+    // back with its next heartbeat.
+    await Promise.allSettled([...this.holders].map((holder) => holder.move(signal)));
+    await this.#client.revokeLease(id, signal);
+  }
+
+  /** Revokes it, which removes whatever is still under it. */
+  end(): Promise<void> {
+    this.#ending ??= this.#end();
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     this.#ended.abort(new Error("the lease is released"));
     await this.#granting?.catch(() => undefined);
     const id = this.#id;

@@ -2,12 +2,13 @@ import { DiscoveryError, type ErrorCode, type ServiceNode } from "@rollcall/core
 import type { RecordCalls } from "@rollcall/core/adapter";
 
 import { type EtcdClient, isNotFound } from "./client.ts";
-import type { Lease } from "./leases.ts";
+import type { Lease, LeaseHolder, Leases } from "./leases.ts";
 import type { KeyValue, Write } from "./messages.ts";
 import {
   editsAfter,
   editsBetween,
   isSamePlace,
+  isWhole,
   noEdits,
   type NodeEdits,
   withEdits,
@@ -17,7 +18,8 @@ import { type DecodeContext, decodeStored } from "./stored-node.ts";
 /** What {@link OwnRecord} works with. */
 export interface OwnRecordContext extends DecodeContext {
   readonly client: EtcdClient;
-  readonly lease: Lease;
+  readonly leases: Leases;
+  readonly ttlSeconds: number;
   /** The registry's. */
   readonly prefix: string;
   /** Which of this registry's records has a key; the newest registration wins. */
@@ -36,8 +38,9 @@ const maxWritten = 4;
  * with etcdctl. So every form of record has an owner, and nothing of ours stands in the value. Every write is a
  * transaction on the revision that was seen last.
  */
-export class OwnRecord implements RecordCalls {
+export class OwnRecord implements RecordCalls, LeaseHolder {
   readonly #context: OwnRecordContext;
+  readonly #lease: Lease;
   readonly #keyText: string;
   readonly #key: Buffer;
   /** Whether the store has accepted us once: from then on another live owner is younger. */
@@ -46,9 +49,15 @@ export class OwnRecord implements RecordCalls {
   #modRevision = 0;
   readonly #written: Buffer[] = [];
   #edits: NodeEdits = noEdits;
+  /** What the store holds, or held until it lost it. */
+  #held: ServiceNode | undefined;
+  /** Lease of a write that was never answered: while it lives, the write may still be done. */
+  #doubtful: bigint | undefined;
+  #isReleased = false;
 
   constructor(context: OwnRecordContext, node: ServiceNode) {
     this.#context = context;
+    this.#lease = context.leases.acquire(context.ttlSeconds, this);
     this.#keyText = context.prefix + context.codec.encode(node).key;
     this.#key = Buffer.from(this.#keyText, "utf8");
   }
@@ -57,6 +66,7 @@ export class OwnRecord implements RecordCalls {
     await this.#write(node, signal);
     this.#context.owners.set(this.#keyText, this);
     this.#entered = true;
+    this.#held = node;
   };
 
   readonly change = async (
@@ -66,11 +76,17 @@ export class OwnRecord implements RecordCalls {
   ): Promise<void> => {
     this.#edits = editsAfter(this.#edits, previous, node);
     await this.#write(node, signal);
+    this.#held = node;
+  };
+
+  readonly move = async (signal: AbortSignal): Promise<void> => {
+    if (this.#held !== undefined) await this.#write(this.#held, signal);
   };
 
   readonly renew = async (node: ServiceNode, signal: AbortSignal): Promise<"held" | "gone"> => {
     this.#refuseSuperseded();
-    const { client, lease } = this.#context;
+    const { client } = this.#context;
+    const lease = this.#lease;
     const [isAlive, stored] = await Promise.all([
       lease.keep(),
       client.get(this.#key, this.#operation("look at"), signal),
@@ -79,11 +95,12 @@ export class OwnRecord implements RecordCalls {
     this.#refuseOther(stored);
     const isWanted = this.#valueOf(node) !== undefined;
     if (stored === undefined) return isWanted ? "gone" : "held";
-    if (isWanted && stored.modRevision === this.#modRevision) return "held";
+    const isUnderLease = stored.lease === lease.id;
+    if (isWanted && isUnderLease && stored.modRevision === this.#modRevision) return "held";
     if (isWanted && !this.#learn(node, stored)) return "gone";
     this.#modRevision = stored.modRevision;
     // An operator's put took it from under the lease, or a newer lease has come since.
-    if (stored.lease !== lease.id || !isWanted) await this.#write(node, signal);
+    if (!isUnderLease || !isWanted) await this.#write(node, signal);
     return "held";
   };
 
@@ -91,6 +108,7 @@ export class OwnRecord implements RecordCalls {
     const { owners, client } = this.#context;
     if (owners.has(this.#keyText) && owners.get(this.#keyText) !== this) return;
     owners.delete(this.#keyText);
+    if (this.#doubtful !== undefined) await this.#lease.fence(this.#doubtful, signal);
     const operation = this.#operation("deregister");
     for (let round = 1; round <= maxRounds; round += 1) {
       const { succeeded, found } = await client.writeIf(
@@ -106,9 +124,16 @@ export class OwnRecord implements RecordCalls {
     throw this.#error("UNAVAILABLE", operation, "the record changes all the time");
   };
 
+  /** Nothing more is written. */
+  release(): void {
+    if (!this.#isReleased) this.#context.leases.release(this.#lease, this);
+    this.#isReleased = true;
+  }
+
   /** Makes the store hold `node`, and the operator's changes, whatever it holds now. */
   async #write(node: ServiceNode, signal: AbortSignal): Promise<void> {
-    const { client, lease } = this.#context;
+    const { client } = this.#context;
+    const lease = this.#lease;
     const operation = this.#operation("register");
     for (let round = 1; round <= maxRounds; round += 1) {
       this.#refuseSuperseded();
@@ -129,8 +154,12 @@ export class OwnRecord implements RecordCalls {
         }
         this.#modRevision = answer.found?.modRevision ?? 0;
       } catch (thrown) {
-        if (!isNotFound(thrown)) throw thrown;
-        lease.lost(id);
+        if (isNotFound(thrown)) {
+          lease.lost(id);
+          continue;
+        }
+        if (!(thrown instanceof DiscoveryError) || thrown.retryable) this.#doubtful = id;
+        throw thrown;
       }
     }
     throw this.#error("UNAVAILABLE", operation, "the record changes all the time");
@@ -148,20 +177,20 @@ export class OwnRecord implements RecordCalls {
     }
     const own = this.#decode(this.#encode(node), node);
     const found = this.#decode(stored.value, node);
-    if (own === undefined || found === undefined || !isSamePlace(own, found)) return false;
+    if (own === undefined || found === undefined || !isWhole(own, found)) return false;
     this.#edits = editsBetween(own, found);
     return true;
   }
 
   #isOurs(node: ServiceNode, stored: KeyValue): boolean {
-    if (stored.lease !== 0n) return this.#context.lease.has(stored.lease);
+    if (stored.lease !== 0n) return this.#lease.has(stored.lease);
     const found = this.#decode(stored.value, node);
     return this.#entered && found !== undefined && isSamePlace(found, node);
   }
 
   #refuseOther(stored: KeyValue | undefined): void {
     if (!this.#entered || stored === undefined || stored.lease === 0n) return;
-    if (this.#context.lease.has(stored.lease)) return;
+    if (this.#lease.has(stored.lease)) return;
     const reason = "a younger process has registered the same id";
     throw this.#error("CONFLICT", this.#operation("keep"), reason);
   }
@@ -183,10 +212,12 @@ export class OwnRecord implements RecordCalls {
     return value === undefined ? undefined : Buffer.from(value, "utf8");
   }
 
-  #decode(value: Buffer | undefined, { service, id }: ServiceNode): ServiceNode | undefined {
+  /** A value without a weight says nothing about it, so it counts as that of `node`. */
+  #decode(value: Buffer | undefined, node: ServiceNode): ServiceNode | undefined {
     if (value === undefined) return undefined;
+    const { service, id, weight } = node;
     try {
-      return decodeStored(value, { service, id }, this.#context);
+      return decodeStored(value, { service, id }, { ...this.#context, weight });
     } catch {
       return undefined;
     }

@@ -151,11 +151,11 @@ class EtcdRegistry implements Registry {
     signal: AbortSignal | undefined,
   ): Promise<Registration> {
     const { clock, random, codec, prefix, weight, requestMs } = this.#options;
-    const lease = this.#leases.acquire(Math.ceil(ttlMs / 1_000));
-    const { put, change, renew, remove } = new OwnRecord(
+    const record = new OwnRecord(
       {
         client: this.#client,
-        lease,
+        leases: this.#leases,
+        ttlSeconds: Math.ceil(ttlMs / 1_000),
         registry: this.name,
         codec,
         prefix,
@@ -164,34 +164,28 @@ class EtcdRegistry implements Registry {
       },
       node,
     );
-    let isReleased = false;
-    const release = (): void => {
-      if (!isReleased) this.#leases.release(lease);
-      isReleased = true;
-    };
-    const keeping = keepRegistered({
-      registry: this.name,
-      node,
-      ttlMs,
-      callTimeoutMs: Math.min(ttlMs / 3, 2 * requestMs),
-      signal: this.#linked(signal),
-      clock,
-      random,
-      put,
-      change,
-      renew,
-      remove,
-      onClosed: (closed) => {
-        this.#registrations.delete(closed);
-        release();
-      },
-    });
     try {
-      const registration = await keeping;
+      const registration = await keepRegistered({
+        registry: this.name,
+        node,
+        ttlMs,
+        callTimeoutMs: Math.min(ttlMs / 3, 2 * requestMs),
+        signal: this.#linked(signal),
+        clock,
+        random,
+        put: record.put,
+        change: record.change,
+        renew: record.renew,
+        remove: record.remove,
+        onClosed: (closed) => {
+          this.#registrations.delete(closed);
+          record.release();
+        },
+      });
       this.#registrations.add(registration);
       return registration;
     } catch (thrown) {
-      release();
+      record.release();
       throw thrown;
     }
   }

@@ -32,6 +32,8 @@ export interface WatchStreamContext {
   /** Name for errors. */
   readonly registry: string;
   readonly clock: Clock;
+  /** How long a watch may take to begin. */
+  readonly requestMs: number;
   /** After this long without a word it asks for one. */
   readonly silenceMs: number;
   readonly onTokenRefused: () => void;
@@ -47,6 +49,8 @@ interface Watch {
   /** Events of a revision whose last part is still to come. */
   readonly parts: WatchEvent[];
   isCreated: boolean;
+  /** Ends the wait for its beginning. */
+  readonly cancelTimer: () => void;
 }
 
 /** Any number of watches on one stream. It ends with its last watch, and they all end with it. */
@@ -90,14 +94,30 @@ export class WatchStream {
   ): () => void {
     this.#lastId += 1;
     const id = this.#lastId;
-    this.#watches.set(id, { operation, handler, parts: [], isCreated: false });
+    const { clock, requestMs } = this.#context;
+    const cancelTimer = clock.after(requestMs, () => this.#drop(id));
+    this.#watches.set(id, { operation, handler, parts: [], isCreated: false, cancelTimer });
     this.#exchange.send(watchCreateRequest(range, startRevision, id));
     this.connection.expectWord();
-    return () => {
-      if (!this.#watches.delete(id) || this.#ended) return;
-      if (this.#watches.size === 0) this.#close();
-      else this.#exchange.send(watchCancelRequest(id));
-    };
+    return () => void this.#take(id);
+  }
+
+  /** Takes a watch out, and tells the server. */
+  #take(id: number): Watch | undefined {
+    const watch = this.#watches.get(id);
+    if (watch === undefined) return undefined;
+    watch.cancelTimer();
+    this.#watches.delete(id);
+    if (this.#watches.size === 0) this.#close();
+    else this.#exchange.send(watchCancelRequest(id));
+    return watch;
+  }
+
+  #drop(id: number): void {
+    const watch = this.#take(id);
+    if (watch === undefined) return;
+    const reason = `the server does not begin the watch within ${this.#context.requestMs} ms`;
+    watch.handler.failed(this.#error("TIMEOUT", watch.operation, reason));
   }
 
   #received(bytes: Buffer): void {
@@ -115,20 +135,19 @@ export class WatchStream {
     // A sign of life, or the rest of a watch that was ended.
     if (id === undefined || watch === undefined) return;
     if (answer.canceled) {
-      this.#watches.delete(id);
+      this.#take(id);
       watch.handler.failed(this.#refusal(watch, answer));
-      if (this.#watches.size === 0) this.#close();
       return;
     }
     try {
       if (answer.created) {
         watch.isCreated = true;
+        watch.cancelTimer();
         watch.handler.created(answer.header);
       }
       if (answer.events.length > 0 || watch.parts.length > 0) this.#pass(watch, answer);
     } catch (thrown) {
-      this.#watches.delete(id);
-      this.#exchange.send(watchCancelRequest(id));
+      this.#take(id);
       watch.handler.failed(this.#errorOf(watch, thrown));
     }
   }
@@ -209,6 +228,7 @@ export class WatchStream {
     const watches = [...this.#watches.values()];
     this.#watches.clear();
     for (const watch of watches) {
+      watch.cancelTimer();
       if (errorFor !== undefined) watch.handler.failed(errorFor(watch));
     }
   }
