@@ -44,6 +44,7 @@ export async function* watchService(
   index.accept(current.index);
   yield current;
   for (;;) {
+    // The first set is better than none; after it a doubtful one says no more than the one before.
     if (current.doubt !== undefined) throw current.doubt;
     await pace.take(signal);
     const answer = await next();
@@ -59,6 +60,7 @@ export async function* watchService(
     if (since === undefined || leave === undefined) {
       await pause();
       const answer = await reader.read(what, signal);
+      if (answer.doubt !== undefined) throw answer.doubt;
       const verdict = index.accept(answer.index);
       if (verdict === "back") return anew("the index went back", undefined);
       return verdict === "same" ? undefined : answer;
@@ -70,6 +72,7 @@ export async function* watchService(
       wait.cut(ageMs);
       return anew("a query was cut", error);
     }
+    if (answer.doubt !== undefined) throw answer.doubt;
     wait.answered();
     const verdict = index.accept(answer.index);
     if (verdict === "back") return anew("the index went back", undefined);
@@ -106,6 +109,7 @@ export async function* watchService(
   async function anew(happened: string, cause: unknown): Promise<ServiceAnswer> {
     index.reset();
     const answer = await reader.read(what, signal);
+    if (answer.doubt !== undefined) throw answer.doubt;
     if (isAnyMissing(current, answer)) {
       throw new DiscoveryError({
         code: "UNAVAILABLE",
