@@ -97,15 +97,16 @@ export interface ConsulOptions {
   /** Blocking queries; `false` asks every `intervalMs` instead. Default `true`. */
   readonly blocking?: boolean | undefined;
   /**
-   * Time between two questions when they do not block, less up to a tenth: without `blocking`, and for
-   * servers or proxies that do not block. Default 3000 ms; 10–86 400 000.
+   * Time between two questions when they do not block, less up to a tenth: without `blocking`, beyond
+   * `maxConnections`, and where something between us and the server does not let queries block.
+   * Default 3000 ms; 10–86 400 000.
    */
   readonly intervalMs?: number | undefined;
   /** How often one service is read at most while it changes all the time. Default 10; 0.01–10 000. */
   readonly maxReadsPerSecond?: number | undefined;
   /**
-   * Connections to one server for blocking queries. Watches beyond take turns. An agent closes the
-   * connections of one address from the 201st on. Default 128; 1–10 000.
+   * Blocking queries at a time, each with a connection of its own; watches beyond ask every `intervalMs`.
+   * An agent refuses the connections of one address from the 201st on. Default 128; 1–10 000.
    */
   readonly maxConnections?: number | undefined;
   readonly timeouts?: ConsulTimeouts | undefined;

@@ -82,7 +82,9 @@ export class OwnRecord implements RecordCalls {
     } else {
       await this.#removeOtherChecks(server, id, stored, signal);
     }
-    if (this.#context.registration.check === undefined) {
+    // A new check of a node that is up is passing from the start.
+    const isPassing = stored === undefined && node.status === "up";
+    if (this.#context.registration.check === undefined && !isPassing) {
       if (!(await client.pass(server, check.CheckID, place, signal))) {
         throw this.#error("UNAVAILABLE", node, "the agent lost the record it accepted");
       }

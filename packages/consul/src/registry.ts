@@ -25,10 +25,10 @@ import { show } from "./option-checks.ts";
 import { type ConsulOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
 import { checkPathName, type Place, placeOf, scopeKeys } from "./place.ts";
+import { Places } from "./places.ts";
 import { minTtlMs } from "./registration-options.ts";
 import { ServiceReader } from "./service-reader.ts";
 import { watchService, type WatchTools } from "./service-watch.ts";
-import { Turns } from "./turns.ts";
 
 /**
  * Consul as a registry. Opens no connection before it is used.
@@ -65,7 +65,7 @@ class ConsulRegistry implements Registry {
     this.#tools = {
       reader: new ServiceReader(this.#client, options),
       options,
-      turns: new Turns(options.maxConnections),
+      places: new Places(options.maxConnections),
     };
     this.#clusters = new Clusters(this.#client, options, this.#closing.signal);
   }

@@ -4,21 +4,20 @@ import { jitteredInterval, sleep } from "@rollcall/core/adapter";
 import { BlockingIndex } from "./blocking-index.ts";
 import { BrokenConnection } from "./exchange.ts";
 import type { ResolvedOptions } from "./options.ts";
+import type { Places } from "./places.ts";
 import { ReadPace } from "./read-pace.ts";
 import { isRecord } from "./record.ts";
 import type { ServiceAnswer, ServiceAt, ServiceReader } from "./service-reader.ts";
-import type { Turns } from "./turns.ts";
 import { WaitLength } from "./wait-length.ts";
 
-/** Wait of a blocking query while others wait for its connection, in ms. */
-const contendedWaitMs = 1_000;
 const jitter = 0.1;
 
 /** What a watch works with. */
 export interface WatchTools {
   readonly reader: ServiceReader;
   readonly options: ResolvedOptions;
-  readonly turns: Turns;
+  /** Connections for blocking queries: a watch that gets none asks at the interval meanwhile. */
+  readonly places: Places;
 }
 
 /**
@@ -45,6 +44,7 @@ export async function* watchService(
   index.accept(current.index);
   yield current;
   for (;;) {
+    // The first set is better than none; after it a doubtful one says no more than the one before.
     if (current.doubt !== undefined) throw current.doubt;
     await pace.take(signal);
     const answer = await next();
@@ -56,21 +56,23 @@ export async function* watchService(
   /** The next answer that may differ from the one before; undefined: ask again. */
   async function next(): Promise<ServiceAnswer | undefined> {
     const since = index.value;
-    if (!options.blocking || since === undefined) {
+    const leave = since === undefined || !options.blocking ? undefined : tools.places.take();
+    if (since === undefined || leave === undefined) {
       await pause();
       const answer = await reader.read(what, signal);
-      if (index.accept(answer.index) === "back") return anew("the index went back", undefined);
-      return answer;
+      if (answer.doubt !== undefined) throw answer.doubt;
+      const verdict = index.accept(answer.index);
+      if (verdict === "back") return anew("the index went back", undefined);
+      return verdict === "same" ? undefined : answer;
     }
     const startedMs = clock.monotonicMs();
-    const asked = await block(since);
-    if (asked === undefined) return undefined;
-    const { answer, waitMs, error } = asked;
+    const { answer, waitMs, error } = await block(since).finally(leave);
     const ageMs = clock.monotonicMs() - startedMs;
     if (answer === undefined) {
       wait.cut(ageMs);
       return anew("a query was cut", error);
     }
+    if (answer.doubt !== undefined) throw answer.doubt;
     wait.answered();
     const verdict = index.accept(answer.index);
     if (verdict === "back") return anew("the index went back", undefined);
@@ -85,35 +87,21 @@ export async function* watchService(
     return answer;
   }
 
-  async function block(since: bigint): Promise<
-    | {
-        readonly answer?: ServiceAnswer | undefined;
-        readonly error?: unknown;
-        readonly waitMs: number;
-      }
-    | undefined
-  > {
-    const turn = await tools.turns.take(signal);
-    const waitMs = Math.ceil(
-      jitteredInterval(
-        turn.isContended ? Math.min(contendedWaitMs, wait.ms) : wait.ms,
-        jitter,
-        random,
-      ),
-    );
-    const own = AbortSignal.any([signal, turn.over]);
+  /** Asks the server of before; an answer, or how the query was cut. */
+  async function block(since: bigint): Promise<{
+    readonly answer?: ServiceAnswer | undefined;
+    readonly error?: unknown;
+    readonly waitMs: number;
+  }> {
+    const waitMs = Math.ceil(jitteredInterval(wait.ms, jitter, random));
     try {
-      const answer = await reader.block(current.server, what, { index: since, waitMs }, own);
-      return { answer, waitMs };
+      const { server } = current;
+      return { answer: await reader.block(server, what, { index: since, waitMs }, signal), waitMs };
     } catch (error) {
-      if (turn.over.aborted && !signal.aborted) return undefined;
-      if (signal.aborted || !isCut(error)) {
-        if (error instanceof DiscoveryError && error.retryable) what.cluster.failed(current.server);
-        throw error;
-      }
-      return { error, waitMs };
-    } finally {
-      turn.end();
+      if (signal.aborted) throw error;
+      if (isCut(error)) return { error, waitMs };
+      if (error instanceof DiscoveryError && error.retryable) what.cluster.failed(current.server);
+      throw error;
     }
   }
 
@@ -121,6 +109,7 @@ export async function* watchService(
   async function anew(happened: string, cause: unknown): Promise<ServiceAnswer> {
     index.reset();
     const answer = await reader.read(what, signal);
+    if (answer.doubt !== undefined) throw answer.doubt;
     if (isAnyMissing(current, answer)) {
       throw new DiscoveryError({
         code: "UNAVAILABLE",

@@ -1,4 +1,4 @@
-/** Shortest wait that cuts lead to, in ms. */
+/** Shortest wait that cuts lead to, and earliest cut that a time limit is behind, in ms. */
 const floorMs = 1_000;
 /** Growth per answer: what cut the queries may be gone. */
 const growth = 1.02;
@@ -28,7 +28,8 @@ export class WaitLength {
   /** A query was cut at this age, in ms. */
   cut(ageMs: number): void {
     const before = this.#cutAtMs;
-    this.#cutAtMs = ageMs;
+    this.#cutAtMs = ageMs < floorMs ? undefined : ageMs;
+    if (this.#cutAtMs === undefined) return;
     if (before === undefined || Math.abs(ageMs - before) > likeness * Math.max(ageMs, before))
       return;
     this.#ms = Math.min(this.#ms, Math.max(floorMs, Math.floor(Math.min(ageMs, before) * 0.8)));

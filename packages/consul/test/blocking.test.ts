@@ -4,8 +4,8 @@ import { systemClock } from "@rollcall/core/adapter";
 import { describe, test } from "vitest";
 
 import { BlockingIndex } from "../src/blocking-index.ts";
+import { Places } from "../src/places.ts";
 import { ReadPace } from "../src/read-pace.ts";
-import { Turns } from "../src/turns.ts";
 import { WaitLength } from "../src/wait-length.ts";
 
 const never = new AbortController().signal;
@@ -73,13 +73,20 @@ describe("the length of waits", () => {
 
   test("it never gets shorter than a second, nor longer than it was", () => {
     const wait = new WaitLength(55_000);
-    wait.cut(10);
-    wait.cut(10);
+    wait.cut(1_100);
+    wait.cut(1_100);
     assert.equal(wait.ms, 1_000);
     const short = new WaitLength(500);
-    short.cut(400);
-    short.cut(400);
+    short.cut(1_100);
+    short.cut(1_100);
     assert.equal(short.ms, 500);
+  });
+
+  test("a server that resets connections at once is no time limit", () => {
+    const wait = new WaitLength(55_000);
+    wait.cut(10);
+    wait.cut(10);
+    assert.equal(wait.ms, 55_000);
   });
 });
 
@@ -119,45 +126,15 @@ describe("the pace", () => {
   });
 });
 
-describe("turns", () => {
-  test("while there are enough, nobody is hurried", async () => {
-    const turns = new Turns(2);
-    const first = await turns.take(never);
-    const second = await turns.take(never);
-    assert.deepEqual([first.isContended, second.isContended], [false, false]);
-    assert.equal(first.over.aborted, false);
-    first.end();
-    first.end();
-    const third = await turns.take(never);
-    assert.equal(third.isContended, false);
-  });
-
-  test("whoever waits has one long turn ended, and they go round in order", async () => {
-    const turns = new Turns(1);
-    const first = await turns.take(never);
-    const order: string[] = [];
-    const wait = async (name: string): Promise<void> => {
-      const turn = await turns.take(never);
-      order.push(`${name} ${turn.isContended ? "short" : "long"}`);
-      turn.end();
-    };
-    const [a, b] = [wait("a"), wait("b")];
-    assert.equal(first.over.aborted, true);
-    first.end();
-    await Promise.all([a, b]);
-    assert.deepEqual(order, ["a short", "b long"]);
-  });
-
-  test("a wait that is given up takes no turn", async () => {
-    const turns = new Turns(1);
-    const first = await turns.take(never);
-    const abort = new AbortController();
-    const given = assert.rejects(turns.take(abort.signal), /up/);
-    const next = turns.take(never);
-    abort.abort(new Error("up"));
-    await given;
-    first.end();
-    (await next).end();
-    await assert.rejects(turns.take(abort.signal), /up/);
+describe("places", () => {
+  test("are limited, and given back once", () => {
+    const places = new Places(2);
+    const [first, second] = [places.take(), places.take()];
+    assert.ok(first !== undefined && second !== undefined);
+    assert.equal(places.take(), undefined);
+    first();
+    first();
+    assert.ok(places.take() !== undefined);
+    assert.equal(places.take(), undefined);
   });
 });
