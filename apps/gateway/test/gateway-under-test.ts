@@ -10,7 +10,7 @@ import {
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
-import { type MemoryBackend, memoryBackend, memoryRegistry } from "@rollcall/core";
+import { type MemoryBackend, memoryBackend, memoryRegistry, type Registry } from "@rollcall/core";
 import { onTestFinished } from "vitest";
 
 import {
@@ -60,6 +60,13 @@ wait_ms: 100
 discovery: { eureka: { host: ["http://memory.invalid"] } }
 `;
 
+/** The same registry whatever its kind. */
+export function inMemory(
+  make: (options: { readonly name: string }) => Registry,
+): RegistryFactories {
+  return { eureka: make, etcd: make, consul: make };
+}
+
 /**
  * Starts a gateway; it is gone when the test is.
  *
@@ -72,12 +79,10 @@ export async function gatewayUnderTest(
   const directory = testDirectory();
   const access: AccessLine[] = [];
   let made = 0;
-  const registries: RegistryFactories = {
-    eureka: ({ name }) => {
-      made += 1;
-      return memoryRegistry({ name, backend });
-    },
-  };
+  const registries = inMemory(({ name }) => {
+    made += 1;
+    return memoryRegistry({ name, backend });
+  });
   const config = (given: string): GatewayConfig => {
     const configFile = join(directory, "gateway.yaml");
     writeFileSync(configFile, given.startsWith("listen:") ? given : head + given);

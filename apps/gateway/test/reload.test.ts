@@ -7,7 +7,15 @@ import { expect, onTestFinished, test } from "vitest";
 
 import { ListenError } from "../src/index.ts";
 import { buildState, disposeState, settled } from "../src/state.ts";
-import { echoNode, gatewayUnderTest, head, put, send, until } from "./gateway-under-test.ts";
+import {
+  echoNode,
+  gatewayUnderTest,
+  head,
+  inMemory,
+  put,
+  send,
+  until,
+} from "./gateway-under-test.ts";
 
 const user = "{ id: user, uri: /user/*, upstream: { service_name: USER-SERVICE } }";
 
@@ -56,7 +64,7 @@ test("services that were silent before are not waited for, new ones are", async 
   backend.fail("UNAVAILABLE");
   const under = await gatewayUnderTest("routes: []\n");
   const parts = {
-    factories: { eureka: () => memoryRegistry({ backend }) },
+    factories: inMemory(() => memoryRegistry({ backend })),
     ownListeners: [],
     onAttempt: () => undefined,
   };
