@@ -78,7 +78,9 @@ class ConsulRegistry implements Registry {
     const what = { service: query.service, place: this.#place(query.scope) };
     const { clusters, unknown } = await this.#clusters.forReading(what.place, linked);
     const answers = await Promise.all(
-      clusters.map((cluster) => this.#tools.reader.read({ ...what, cluster }, linked)),
+      clusters.map((cluster) =>
+        this.#tools.reader.read({ ...what, cluster, isUncached: true }, linked),
+      ),
     );
     const entries = answers.flatMap((answer) => answer.entries);
     const doubt =
