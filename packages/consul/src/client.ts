@@ -24,7 +24,9 @@ export interface HealthQuestion {
   readonly place: Place;
   /** Holds the answer back until something newer than the index is there. */
   readonly block?: { readonly index: bigint; readonly waitMs: number } | undefined;
-  /** Asks with the consistency `default` whatever the options say. */
+  /** Past the agent's cache whatever the options say. */
+  readonly isUncached?: boolean | undefined;
+  /** Of the leader, likewise. */
   readonly ofLeader?: boolean | undefined;
 }
 
@@ -51,14 +53,14 @@ export class ConsulClient {
 
   async readHealth(
     server: ServerAddress,
-    { service, place, block, ofLeader = false }: HealthQuestion,
+    { service, place, block, isUncached = false, ofLeader = false }: HealthQuestion,
     signal: AbortSignal,
   ): Promise<HealthAnswer> {
     const { consistency, cached, filter } = this.#options;
     const parameters = [
       ...placeParameters(place, true),
       ...(consistency === "default" || ofLeader ? [] : [consistency]),
-      ...(cached && !ofLeader ? ["cached"] : []),
+      ...(cached && !isUncached && !ofLeader ? ["cached"] : []),
       ...(filter === undefined ? [] : [`filter=${encodeURIComponent(filter)}`]),
       ...(block === undefined ? [] : [`index=${block.index}`, `wait=${block.waitMs}ms`]),
     ];

@@ -6,7 +6,7 @@ import { Cluster } from "./cluster.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Place } from "./place.ts";
 import type { ServerAddress } from "./server-address.ts";
-import { identify, isSameCluster, type ServerIdentity } from "./server-identity.ts";
+import { identify, isPeer, isSameCluster, type ServerIdentity } from "./server-identity.ts";
 
 /** A server that could not be asked where it belongs. */
 export interface UnknownServer {
@@ -99,6 +99,11 @@ export class Clusters {
     const { servers, clock } = this.#options;
     if (servers.length === 1 || this.#identities.size === servers.length) return;
     if (clock.monotonicMs() - this.#askedAtMs < retryMs && this.#groups.length > 0) return;
+    if (this.#groups.length > 0) {
+      // Nobody waits for a server that did not answer before.
+      this.#askOnce(this.#lifetime).catch(() => undefined);
+      return;
+    }
     await this.#askOnce(signal);
     const [unknown] = this.#unknown;
     if (this.#groups.length === 0 && unknown !== undefined) throw unknown.error;
@@ -141,20 +146,26 @@ export class Clusters {
 
   /** Clusters of before stay the same objects while their servers do. */
   #regroup(): void {
-    const lists: { server: ServerAddress; identity: ServerIdentity }[][] = [];
+    const lists: { servers: ServerAddress[]; members: ServerIdentity[] }[] = [];
     for (const server of this.#options.servers) {
       const identity = this.#identities.get(server);
       if (identity === undefined) continue;
-      const own = lists.find((list) => list.some((one) => isSameCluster(one.identity, identity)));
-      if (own === undefined) lists.push([{ server, identity }]);
-      else own.push({ server, identity });
+      const own = lists.find(({ members }) => members.some((one) => isSameCluster(one, identity)));
+      if (own === undefined) lists.push({ servers: [server], members: [identity] });
+      else {
+        own.servers.push(server);
+        own.members.push(identity);
+      }
     }
+    this.#unknown = this.#unknown.filter(({ server }) => {
+      const own = lists.find(({ members }) => members.some((one) => isPeer(server, one)));
+      own?.servers.push(server);
+      return own === undefined;
+    });
     const before = this.#groups;
-    this.#groups = lists.map((list) => {
-      const servers = list.map(({ server }) => server);
+    this.#groups = lists.map(({ servers, members }) => {
       const known = before.find(({ cluster }) => isSameList(cluster.servers, servers));
-      const cluster = known?.cluster ?? new Cluster(servers, this.#options.random);
-      return { cluster, members: list.map(({ identity }) => identity) };
+      return { cluster: known?.cluster ?? new Cluster(servers, this.#options.random), members };
     });
   }
 }

@@ -83,7 +83,10 @@ export interface ConsulOptions {
    * the leader. Default 10 000 ms; 0–86 400 000.
    */
   readonly maxStaleMs?: number | undefined;
-  /** Answers from the agent's cache, which it keeps up to date itself. Not with `consistent`. Default `false`. */
+  /**
+   * Watches through the agent's cache, which it keeps up to date itself; `read` never does. Not with
+   * `consistent`. Default `false`.
+   */
   readonly cached?: boolean | undefined;
   /** Only records that pass it, in Consul's filter language: `Service.Meta.version == "2"`. Default: all. */
   readonly filter?: string | undefined;

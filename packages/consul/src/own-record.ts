@@ -76,14 +76,12 @@ export class OwnRecord implements RecordCalls {
       await client.register(server, body, place, signal);
     }
     this.#written = body;
-    if (stored === undefined) {
-      const reason = node.status === "up" ? this.#maintenance : ownMaintenance;
-      if (reason !== undefined) await client.setMaintenance(server, id, reason, place, signal);
-    } else {
+    if (stored !== undefined) {
       await this.#removeOtherChecks(server, id, stored, signal);
+    } else if (this.#reasonToBeOut(node) !== undefined) {
+      await client.setMaintenance(server, id, this.#reasonToBeOut(node), place, signal);
     }
-    // A new check of a node that is up is passing from the start.
-    const isPassing = stored === undefined && node.status === "up";
+    const isPassing = stored === undefined && check.Status === "passing";
     if (this.#context.registration.check === undefined && !isPassing) {
       if (!(await client.pass(server, check.CheckID, place, signal))) {
         throw this.#error("UNAVAILABLE", node, "the agent lost the record it accepted");
@@ -147,6 +145,11 @@ export class OwnRecord implements RecordCalls {
     }
   }
 
+  /** Why a node that is entered anew is in maintenance from the start. */
+  #reasonToBeOut({ status }: ServiceNode): string | undefined {
+    return status === "up" ? this.#maintenance : ownMaintenance;
+  }
+
   async #keepOut(
     server: ServerAddress,
     id: string,
@@ -202,7 +205,11 @@ export class OwnRecord implements RecordCalls {
   }
 
   #encode(node: ServiceNode): RecordBody {
-    const body = encodeRecord(node, { ...this.#context, owner: ownerToken(this.#owner) });
+    const body = encodeRecord(node, {
+      ...this.#context,
+      owner: ownerToken(this.#owner),
+      isOut: this.#reasonToBeOut(node) !== undefined,
+    });
     return this.#tags === undefined ? body : { ...body, Tags: this.#tags };
   }
 

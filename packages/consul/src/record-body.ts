@@ -21,6 +21,7 @@ export interface RecordBody {
   readonly Check: Readonly<Record<string, unknown>> & {
     readonly CheckID: string;
     readonly Notes: string;
+    readonly Status: "passing" | "critical";
   };
 }
 
@@ -32,11 +33,13 @@ export interface EncodeContext {
   readonly owner: string;
   /** How long the check stays passing without a heartbeat, in ms. */
   readonly ttlMs: number;
+  /** Whether a maintenance follows, before which the node must not be seen passing. */
+  readonly isOut: boolean;
 }
 
 /** How a node is written. */
 export function encodeRecord(node: ServiceNode, context: EncodeContext): RecordBody {
-  const { registration, weight, owner, ttlMs } = context;
+  const { registration, weight, owner, ttlMs, isOut } = context;
   const { passing, exact } = encodeWeight(node.weight, weight);
   const { meta, notes } = writeMeta(node, owner, exact);
   const id = recordId(node.service, node.id);
@@ -54,9 +57,8 @@ export function encodeRecord(node: ServiceNode, context: EncodeContext): RecordB
       CheckID: ownCheckId(id, check?.type ?? "ttl"),
       Name: check === undefined ? "Heartbeat" : `${check.type.toUpperCase()} check`,
       Notes: notes,
-      // A node that is not `up` must not be passing until its maintenance has begun. A check that the agent
-      // has already keeps its state.
-      Status: node.status === "up" ? "passing" : "critical",
+      // A check that the agent has already keeps its state.
+      Status: isOut ? "critical" : "passing",
       DeregisterCriticalServiceAfter: `${deregisterAfterMs}ms`,
       ...(check === undefined ? { TTL: `${Math.ceil(ttlMs)}ms` } : agentCheck(node, check)),
     },

@@ -78,14 +78,15 @@ class ConsulRegistry implements Registry {
     const what = { service: query.service, place: this.#place(query.scope) };
     const { clusters, unknown } = await this.#clusters.forReading(what.place, linked);
     const answers = await Promise.all(
-      clusters.map((cluster) => this.#tools.reader.read({ ...what, cluster }, linked)),
+      clusters.map((cluster) =>
+        this.#tools.reader.read({ ...what, cluster, isUncached: true }, linked),
+      ),
     );
-    const [doubt] = [
-      ...answers.map((answer) => answer.doubt),
-      ...unknown.map(({ error }) => error),
-    ].filter((error) => error !== undefined);
-    if (doubt !== undefined) throw doubt;
     const entries = answers.flatMap((answer) => answer.entries);
+    const doubt =
+      answers.find((answer) => answer.doubt !== undefined)?.doubt ??
+      (entries.length === 0 ? unknown[0]?.error : undefined);
+    if (doubt !== undefined) throw doubt;
     return nodeSetOf({ entries, service: query.service }, this.#options, new Map());
   }
 
@@ -130,7 +131,7 @@ class ConsulRegistry implements Registry {
     const { clusters, unknown } = await this.#clusters.forReading(place, linked);
     const lists = await Promise.all(clusters.map((cluster) => this.#list(cluster, place, linked)));
     const [missing] = unknown;
-    if (missing !== undefined) throw missing.error;
+    if (missing !== undefined && lists.every((names) => names.length === 0)) throw missing.error;
     const { skipServices } = this.#options;
     return [...new Set(lists.flat())]
       .filter((name) => name !== "consul" && !skipServices.has(name))

@@ -48,6 +48,14 @@ export function isSameCluster(a: ServerIdentity, b: ServerIdentity): boolean {
   return !areAlone && a.peers.some((peer) => b.peers.includes(peer));
 }
 
+/** Whether a server that does not answer is one of the peers that another one names. */
+export function isPeer({ origin }: ServerAddress, { peers }: ServerIdentity): boolean {
+  const { hostname } = new URL(origin);
+  // The same everywhere, so it tells nothing.
+  if (hostname === "localhost" || hostname === "[::1]" || hostname.startsWith("127.")) return false;
+  return peers.some((peer) => peer.slice(0, peer.lastIndexOf(":")) === hostname);
+}
+
 const servers = "catalog/service/consul";
 
 function datacenterOf({ json }: { readonly json: unknown }): string | undefined {

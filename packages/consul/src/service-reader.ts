@@ -12,6 +12,8 @@ export interface ServiceAt {
   readonly service: string;
   readonly place: Place;
   readonly cluster: Cluster;
+  /** Past the agent's cache, if the options have one asked. */
+  readonly isUncached?: boolean | undefined;
 }
 
 /** The records of one service, of one server. */

@@ -40,7 +40,13 @@ function stored(body: RecordBody, status = "passing"): object {
 
 function write(node: NodeInput, options: ConsulOptions = {}): RecordBody {
   const { registration, weight } = resolveOptions(options);
-  return encodeRecord(defineNode(node), { registration, weight, owner, ttlMs: 15_000 });
+  return encodeRecord(defineNode(node), {
+    registration,
+    weight,
+    owner,
+    ttlMs: 15_000,
+    isOut: false,
+  });
 }
 
 describe("reading records of others", () => {

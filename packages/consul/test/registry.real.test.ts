@@ -337,6 +337,32 @@ describeOwnConsul("a real agent of one's own", () => {
     assert.ok(Math.min(...shown) === 3, shown.join());
   });
 
+  test("a maintenance by an operator is there again before the node is seen without it", async () => {
+    await using consul = await startConsul();
+    await using registry = consulRegistry({ ...quick, servers: consul.url });
+    const registration = await registry.register({ service: "web", host: "10.0.0.1", port: 1 });
+    const raw = rawConsul(consul.access);
+    await raw.override?.("web", "10.0.0.1:1");
+    await until(async () => (await oneOf(registry, "web")).status === "draining", {
+      what: "the maintenance",
+    });
+    // A heartbeat learns of it.
+    await registration.update({ metadata: { run: "2" } });
+    await using discovery = createDiscovery(registry, { protection: "off" });
+    using view = discovery.service("web");
+    await view.ready();
+    const seen: string[] = [];
+    const following = (async () => {
+      for await (const { all } of view) seen.push(...all.map(({ status }) => status));
+    })();
+    await consul.restart();
+    await until(() => registration.state.generation > 1, { what: "the return" });
+    await until(() => view.snapshot.all[0]?.status === "draining", { what: "the maintenance" });
+    assert.ok(!seen.includes("up"), seen.join());
+    view[Symbol.dispose]();
+    await following;
+  });
+
   test("killed and back with its data, it is the same registration", async () => {
     await using consul = await startConsul({ durable: true });
     await using registry = consulRegistry({

@@ -273,6 +273,13 @@ describe("what is asked for", () => {
     assert.equal(consul.reads[0]?.query.toString(), "dc=dc2&ns=n&partition=p");
   });
 
+  test("one answer is never that of a cache", async () => {
+    await using consul = await scripted({ index: 1, body: [entry("a")] });
+    await using registry = consulRegistry({ ...quick, servers: consul.url, cached: true });
+    await registry.read({ service: "web" }, AbortSignal.timeout(5_000));
+    assert.equal(consul.reads[0]?.query.has("cached"), false);
+  });
+
   test("skipped services are never asked for", async () => {
     await using consul = await fakeConsul(({ path }) =>
       path === "/v1/catalog/services" ? { body: { consul: [], web: [], api: [] } } : undefined,
