@@ -1,2 +1,5 @@
 export type { Balancer, Outcome, Picked } from "./balancer.ts";
+export { ewma, type EwmaOptions } from "./ewma.ts";
+export { leastConn } from "./least-conn.ts";
+export { p2c, type P2cOptions } from "./p2c.ts";
 export { roundRobin } from "./round-robin.ts";
