@@ -3,7 +3,7 @@ import type { ServiceNode } from "@rollcall/core";
 import { balancerOf } from "./algorithm.ts";
 import type { Balancer, Outcome } from "./balancer.ts";
 import { LoadMember, Totals } from "./in-flight.ts";
-import { dayMs, resolveClock, resolveNumber, resolveRandom } from "./options.ts";
+import { dayMs, resolveClock, resolveNumbers, resolveRandom } from "./options.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 /** Options of {@link ewma}. */
@@ -38,10 +38,8 @@ const leastLatencyMs = 0.001;
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala
  */
 export function ewma(options: EwmaOptions = {}): Balancer {
-  const decayMs = resolveNumber("decayMs", options.decayMs, {
-    fallback: 10_000,
-    min: 1,
-    max: dayMs,
+  const { decayMs } = resolveNumbers("ewma.", options, {
+    decayMs: { fallback: 10_000, min: 1, max: dayMs },
   });
   const random = resolveRandom(options.random);
   const monotonicMs = resolveClock(options.monotonicMs);

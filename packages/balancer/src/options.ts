@@ -12,8 +12,29 @@ export interface NumberRule {
 /** One day: the bound of every time, in ms. */
 export const dayMs = 86_400_000;
 
-/** @throws {@link DiscoveryError} `INVALID`, naming the option, what it must be and what it is. */
-export function resolveNumber(field: string, value: unknown, rule: NumberRule): number {
+/**
+ * Checks the numbers of an options object and fills in the defaults.
+ *
+ * @param prefix  What messages put before the names, such as `slowStart.`.
+ * @throws {@link DiscoveryError} `INVALID`, naming the option, what it must be and what it is.
+ */
+export function resolveNumbers<Name extends string>(
+  prefix: string,
+  options: object,
+  rules: Readonly<Record<Name, NumberRule>>,
+): Record<Name, number> {
+  if (typeof options !== "object" || options === null) {
+    throw invalid(`${prefix.slice(0, -1)} must be an object, got ${show(options)}`);
+  }
+  const given: { readonly [N in Name]?: unknown } = options;
+  const numbers: Partial<Record<Name, number>> = {};
+  for (const name of Object.keys(rules) as Name[]) {
+    numbers[name] = resolveNumber(`${prefix}${name}`, given[name], rules[name]);
+  }
+  return numbers as Record<Name, number>;
+}
+
+function resolveNumber(field: string, value: unknown, rule: NumberRule): number {
   if (value === undefined) return rule.fallback;
   const fits =
     typeof value === "number" &&
