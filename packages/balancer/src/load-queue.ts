@@ -15,9 +15,9 @@ const tolerance = 1e-9;
 /** A turn that waits for the requests in flight as well. */
 export class LoadTurn extends Turn {
   inFlight = 0;
-  /** Virtual time until which the node is taken to have a load that it has not. */
+  /** Until when the node is taken to have a load that it has not, in rounds. */
   settlesAt = 0;
-  /** By how much that load falls while virtual time grows by one. */
+  /** By how much that load falls in each round. */
   settling = 1;
   /** Where it waits, or waited last. */
   queue: LoadQueue | undefined;
@@ -37,8 +37,11 @@ export class LoadTurn extends Turn {
 export class LoadQueue implements Group<LoadTurn> {
   readonly #heap: Heap<LoadTurn>;
   readonly #passed: LoadTurn[] = [];
-  /** Virtual time: the latest due time among the turns taken. It grows by one while each node has its turns. */
+  /** Virtual time: the latest due time among the turns taken. */
   #now = 0;
+  /** Picks, counted so that in each round the heaviest node has one if all are loaded alike. */
+  #rounds = 0;
+  readonly #roundsPerPick: number;
   #open = true;
 
   /** @param before  The queue that this one replaces: who was not in it is a newcomer. */
@@ -63,6 +66,7 @@ export class LoadQueue implements Group<LoadTurn> {
       turn.queue = this;
       this.#weigh(turn);
     }
+    this.#roundsPerPick = 1 / weight;
     this.#heap = new Heap(turns);
   }
 
@@ -71,6 +75,7 @@ export class LoadQueue implements Group<LoadTurn> {
     if (taken !== undefined) {
       const load = this.#load(taken);
       this.#now = Math.max(this.#now, taken.dueAt);
+      this.#rounds += this.#roundsPerPick;
       taken.inFlight += 1;
       taken.advance();
       this.#weigh(taken);
@@ -94,7 +99,7 @@ export class LoadQueue implements Group<LoadTurn> {
     this.#open = false;
     for (const turn of this.#heap.entries) {
       turn.leave(this.#now);
-      turn.settlesAt = Math.max(0, turn.settlesAt - this.#now);
+      turn.settlesAt = Math.max(0, turn.settlesAt - this.#rounds);
     }
   }
 
@@ -119,7 +124,7 @@ export class LoadQueue implements Group<LoadTurn> {
   /** A skipped node loses the turn, and comes back as loaded as the node that got it: without a burst. */
   #pass(turn: LoadTurn, load: number): void {
     turn.passUntil(this.#now);
-    turn.settlesAt = this.#now + load;
+    turn.settlesAt = this.#rounds + load;
     turn.settling = 1;
     this.#weigh(turn);
   }
@@ -131,14 +136,15 @@ export class LoadQueue implements Group<LoadTurn> {
   /** By how much virtual time the node's load puts it off. */
   #load(turn: LoadTurn): number {
     const inFlight = turn.inFlight * turnsPerRequest * turn.period;
-    return inFlight + Math.max(0, turn.settlesAt - this.#now) * turn.settling;
+    return inFlight + Math.max(0, turn.settlesAt - this.#rounds) * turn.settling;
   }
 
   #restart(): void {
     for (const turn of this.#heap.entries) {
       turn.rebase(this.#now);
-      turn.settlesAt -= this.#now;
+      turn.settlesAt -= this.#rounds;
     }
     this.#now = 0;
+    this.#rounds = 0;
   }
 }

@@ -37,8 +37,8 @@ export function outlierEjection(
 class Ejecting implements OutlierEjection {
   readonly #inner: Balancer;
   readonly #settings: OutlierSettings;
-  readonly #ledger: Ledger<Record>;
-  readonly #out = new Set<Record>();
+  readonly #ledger: Ledger<NodeHealth>;
+  readonly #out = new Set<NodeHealth>();
   #nodes: readonly ServiceNode[] | undefined;
   /** Nodes that take requests, ejected or not. */
   #count = 0;
@@ -53,7 +53,7 @@ class Ejecting implements OutlierEjection {
   constructor(inner: Balancer, settings: OutlierSettings) {
     this.#inner = inner;
     this.#settings = settings;
-    this.#ledger = new Ledger((node) => new Record(node, this));
+    this.#ledger = new Ledger((node) => new NodeHealth(node, this));
     this.#nextComparisonMs = settings.monotonicMs() + settings.intervalMs;
   }
 
@@ -75,15 +75,15 @@ class Ejecting implements OutlierEjection {
     return picked === undefined ? undefined : this.#ledger.get(picked.node)?.wrap(picked);
   }
 
-  /** The end of a request; called by the records. */
-  ended(record: Record, failed: boolean): void {
+  /** The end of a request; called by {@link NodeHealth}. */
+  ended(health: NodeHealth, failed: boolean): void {
     const { consecutiveFailures, successRateStdevs, monotonicMs } = this.#settings;
-    record.failuresInRow = failed ? record.failuresInRow + 1 : 0;
-    if (consecutiveFailures > 0 && record.failuresInRow >= consecutiveFailures) {
-      this.#eject(record, monotonicMs());
+    health.failuresInRow = failed ? health.failuresInRow + 1 : 0;
+    if (consecutiveFailures > 0 && health.failuresInRow >= consecutiveFailures) {
+      this.#eject(health, monotonicMs());
     }
     if (successRateStdevs > 0) {
-      record.requests.add(failed);
+      health.requests.add(failed);
       const nowMs = monotonicMs();
       if (nowMs >= this.#nextComparisonMs) this.#compare(nowMs);
     }
@@ -93,10 +93,10 @@ class Ejecting implements OutlierEjection {
     this.#ledger.update(nodes);
     this.#count = 0;
     for (const { node } of this.#ledger.values()) if (node.weight > 0) this.#count += 1;
-    for (const record of this.#out) {
-      if (this.#ledger.get(record.node) === record && record.node.weight > 0) continue;
-      record.isOut = false;
-      this.#out.delete(record);
+    for (const health of this.#out) {
+      if (this.#ledger.get(health.node) === health && health.node.weight > 0) continue;
+      health.isOut = false;
+      this.#out.delete(health);
     }
     this.#nodes = nodes;
   }
@@ -105,30 +105,30 @@ class Ejecting implements OutlierEjection {
     return this.#count - this.#out.size < this.#settings.panicThreshold * this.#count;
   }
 
-  #eject(record: Record, nowMs: number): void {
+  #eject(health: NodeHealth, nowMs: number): void {
     const { maxEjectedShare, ejectionMs, maxEjectionMs, intervalMs } = this.#settings;
     const limit = maxEjectedShare > 0 ? Math.max(1, Math.floor(maxEjectedShare * this.#count)) : 0;
-    if (record.isOut || this.#out.size >= limit || this.#ledger.get(record.node) !== record) return;
-    const forgiven = Math.floor((nowMs - record.returnsAtMs) / intervalMs);
-    record.ejections = Math.max(0, record.ejections - forgiven) + 1;
-    record.returnsAtMs = nowMs + Math.min(maxEjectionMs, ejectionMs * record.ejections);
-    record.isOut = true;
-    this.#out.add(record);
-    this.#nextReturnMs = Math.min(this.#nextReturnMs, record.returnsAtMs);
+    if (health.isOut || this.#out.size >= limit || this.#ledger.get(health.node) !== health) return;
+    const forgiven = Math.floor((nowMs - health.returnsAtMs) / intervalMs);
+    health.ejections = Math.max(0, health.ejections - forgiven) + 1;
+    health.returnsAtMs = nowMs + Math.min(maxEjectionMs, ejectionMs * health.ejections);
+    health.isOut = true;
+    this.#out.add(health);
+    this.#nextReturnMs = Math.min(this.#nextReturnMs, health.returnsAtMs);
   }
 
   #readmit(): void {
     const nowMs = this.#settings.monotonicMs();
     if (nowMs < this.#nextReturnMs) return;
     this.#nextReturnMs = Infinity;
-    for (const record of this.#out) {
-      if (record.returnsAtMs <= nowMs) {
-        record.isOut = false;
-        record.failuresInRow = 0;
-        record.requests.clear();
-        this.#out.delete(record);
+    for (const health of this.#out) {
+      if (health.returnsAtMs <= nowMs) {
+        health.isOut = false;
+        health.failuresInRow = 0;
+        health.requests.clear();
+        this.#out.delete(health);
       } else {
-        this.#nextReturnMs = Math.min(this.#nextReturnMs, record.returnsAtMs);
+        this.#nextReturnMs = Math.min(this.#nextReturnMs, health.returnsAtMs);
       }
     }
   }
@@ -136,19 +136,19 @@ class Ejecting implements OutlierEjection {
   #compare(nowMs: number): void {
     const settings = this.#settings;
     this.#nextComparisonMs = nowMs + settings.intervalMs;
-    const records = Array.from(this.#ledger.values());
-    for (const record of outliers(
-      records.filter(({ isOut }) => !isOut),
+    const all = Array.from(this.#ledger.values());
+    for (const health of outliers(
+      all.filter(({ isOut }) => !isOut),
       settings,
     )) {
-      this.#eject(record, nowMs);
+      this.#eject(health, nowMs);
     }
-    for (const { requests } of records) requests.clear();
+    for (const { requests } of all) requests.clear();
   }
 }
 
 /** What is known of one node; handed out in place of the inner balancer's object. */
-class Record implements Picked {
+class NodeHealth implements Picked {
   node: ServiceNode;
   readonly requests: RequestCount = new RequestCount();
   failuresInRow = 0;
