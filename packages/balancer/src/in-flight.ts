@@ -19,7 +19,7 @@ export class LoadMember implements Member {
   readonly #totals: Totals;
   /** Number of picks until which the node is taken to be as busy as the others. */
   #settlesAt = 0;
-  #share = 0;
+  #lack = 0;
 
   constructor(node: ServiceNode, totals: Totals) {
     this.node = node;
@@ -28,20 +28,21 @@ export class LoadMember implements Member {
 
   /**
    * The node is new among the others, or was away. As many picks from now as there are requests in flight,
-   * and those have ended, by and large; so long it counts its share of them as its own, and gets its share
-   * of the new ones, instead of all until it has caught up.
+   * and those have ended, by and large; so long it counts what it lacks of its share of them as its own, less
+   * and less, and gets its share of the new ones instead of all until it has caught up.
    *
    * @param share  Its weight by that of the nodes that have those requests.
    */
   settle(share: number): void {
-    this.#share = share;
-    this.#settlesAt = this.#totals.picks + this.#totals.inFlight;
+    const { inFlight, picks } = this.#totals;
+    this.#lack = inFlight === 0 ? 0 : Math.max(0, share - this.inFlight / inFlight);
+    this.#settlesAt = picks + inFlight;
   }
 
   /** Requests in flight, as far as choosing is concerned. */
   get load(): number {
     const settling = this.#settlesAt - this.#totals.picks;
-    return settling > 0 ? this.inFlight + settling * this.#share : this.inFlight;
+    return settling > 0 ? this.inFlight + settling * this.#lack : this.inFlight;
   }
 
   /** The node is chosen. */

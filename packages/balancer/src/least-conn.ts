@@ -8,8 +8,8 @@ import { LoadQueue, LoadTurn } from "./load-queue.ts";
  * Among nodes that are loaded alike, idle ones first of all, it is smooth weighted round robin, so shares
  * follow the weights at every load. Costs O(log n) per pick and per `done`.
  *
- * A newcomer is taken to have the load that the others have, until the requests of now have ended: it gets
- * its share at once and not all that comes until it has caught up. So is a node that was skipped.
+ * A newcomer does not get all that comes until it has caught up: it starts as if it had the load of the
+ * others, and that fades in about the time that a request takes. So with a node that was skipped for long.
  *
  * @see https://nginx.org/en/docs/http/ngx_http_upstream_module.html#least_conn
  */

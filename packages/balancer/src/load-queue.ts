@@ -8,17 +8,20 @@ import { heaviestOf, Turn } from "./turn.ts";
  * less loaded is next even when it has a whole period to wait and the other is due.
  */
 const turnsPerRequest = 1 + 1 / 16;
-
 /** Turns that were due this much before virtual time have passed; less is rounding. */
 const tolerance = 1e-9;
+/** How often in a row a node may be skipped, as by the retries of one request, without losing its turn. */
+const patience = 3;
 
 /** A turn that waits for the requests in flight as well. */
 export class LoadTurn extends Turn {
   inFlight = 0;
-  /** Until when the node is taken to have a load that it has not, in rounds. */
+  /** How often it was skipped since it was last taken. */
+  skips = 0;
+  /** Until which round the node is taken to have a load that it has not. */
   settlesAt = 0;
   /** By how much that load falls in each round. */
-  settling = 1;
+  settling = 0;
   /** Where it waits, or waited last. */
   queue: LoadQueue | undefined;
 
@@ -30,60 +33,61 @@ export class LoadTurn extends Turn {
 }
 
 /**
- * A node is next when it is due first, where each request in flight puts it off by one turn and a bit. The
- * lowest `(in flight + part of its turn still to wait) / weight` wins: idle nodes take turns as in round
- * robin, busy ones level out.
+ * A node is next when it is due first, where each request in flight puts it off by one turn and a bit: the
+ * lowest `(in flight + part of a turn still to wait) / weight` wins. Idle nodes take turns as in round robin,
+ * busy ones level out.
+ *
+ * A node that is new, or was skipped for long, does not get all that comes until it has caught up: it is
+ * taken to be as loaded as the others, less and less, until as many requests have begun as are in flight now.
+ * By then those have ended, by and large.
  */
 export class LoadQueue implements Group<LoadTurn> {
   readonly #heap: Heap<LoadTurn>;
   readonly #passed: LoadTurn[] = [];
+  /** Of all nodes, by that of the heaviest. */
+  readonly #weight: number;
+  #inFlight = 0;
   /** Virtual time: the latest due time among the turns taken. */
   #now = 0;
-  /** Picks, counted so that in each round the heaviest node has one if all are loaded alike. */
+  /** Picks, counted so that nodes that are loaded alike have `weight / heaviest` in each round. */
   #rounds = 0;
-  readonly #roundsPerPick: number;
   #open = true;
 
   /** @param before  The queue that this one replaces: who was not in it is a newcomer. */
   constructor(turns: readonly LoadTurn[], before: LoadQueue | undefined) {
     const heaviest = heaviestOf(turns);
-    let inFlight = 0;
     let weight = 0;
-    let establishedWeight = 0;
+    let established = 0;
     for (const turn of turns) {
-      inFlight += turn.inFlight;
-      weight += turn.node.weight / heaviest;
-      if (turn.queue === before) establishedWeight += turn.node.weight / heaviest;
+      const share = turn.node.weight / heaviest;
+      weight += share;
+      if (turn.queue === before) established += share;
+      this.#inFlight += turn.inFlight;
     }
+    this.#weight = weight;
     for (const [order, turn] of turns.entries()) {
-      if (before !== undefined && turn.queue !== before && establishedWeight > 0) {
-        // A newcomer starts as loaded as the others. After as many picks as there are requests in flight now,
-        // those have ended, by and large.
-        turn.settlesAt = (inFlight * turnsPerRequest) / weight;
-        turn.settling = weight / establishedWeight;
-      }
       turn.enter(heaviest, order);
+      const isNew = before !== undefined && turn.queue !== before;
+      if (isNew && established > 0) this.#settle(turn, established);
       turn.queue = this;
       this.#weigh(turn);
     }
-    this.#roundsPerPick = 1 / weight;
     this.#heap = new Heap(turns);
   }
 
   pick(skip: Skip | undefined): LoadTurn | undefined {
     const taken = this.#nextOf(skip);
     if (taken !== undefined) {
-      const load = this.#load(taken);
       this.#now = Math.max(this.#now, taken.dueAt);
-      this.#rounds += this.#roundsPerPick;
+      this.#rounds += 1 / this.#weight;
+      this.#inFlight += 1;
       taken.inFlight += 1;
+      taken.skips = 0;
       taken.advance();
       this.#weigh(taken);
       this.#heap.sink(taken);
-      for (const turn of this.#passed) this.#pass(turn, load);
     }
-    for (const turn of this.#passed) this.#heap.push(turn);
-    this.#passed.length = 0;
+    if (this.#passed.length > 0) this.#rejoin(taken !== undefined);
     if (this.#now > restartAt) this.#restart();
     return taken;
   }
@@ -91,6 +95,7 @@ export class LoadQueue implements Group<LoadTurn> {
   /** One request fewer. */
   relieve(turn: LoadTurn): void {
     if (!this.#open) return;
+    this.#inFlight -= 1;
     this.#weigh(turn);
     this.#heap.rise(turn);
   }
@@ -121,22 +126,34 @@ export class LoadQueue implements Group<LoadTurn> {
     }
   }
 
-  /** A skipped node loses the turn, and comes back as loaded as the node that got it: without a burst. */
-  #pass(turn: LoadTurn, load: number): void {
-    turn.passUntil(this.#now);
-    turn.settlesAt = this.#rounds + load;
-    turn.settling = 1;
-    this.#weigh(turn);
+  /** A node that is skipped again and again loses its turns, when others took them. */
+  #rejoin(turnsPass: boolean): void {
+    for (const turn of this.#passed) {
+      if (turnsPass) {
+        turn.skips += 1;
+        if (turn.skips > patience) {
+          turn.advance();
+          this.#settle(turn, this.#weight);
+        }
+        this.#weigh(turn);
+      }
+      this.#heap.push(turn);
+    }
+    this.#passed.length = 0;
+  }
+
+  /** @param weight  Of the nodes that have the requests in flight. */
+  #settle(turn: LoadTurn, weight: number): void {
+    const rounds = this.#inFlight / this.#weight;
+    if (rounds === 0) return;
+    const lack = this.#inFlight / weight - turn.inFlight * turn.period;
+    turn.settlesAt = this.#rounds + rounds;
+    turn.settling = (Math.max(0, lack) / rounds) * turnsPerRequest;
   }
 
   #weigh(turn: LoadTurn): void {
-    turn.key = turn.dueAt + this.#load(turn);
-  }
-
-  /** By how much virtual time the node's load puts it off. */
-  #load(turn: LoadTurn): number {
-    const inFlight = turn.inFlight * turnsPerRequest * turn.period;
-    return inFlight + Math.max(0, turn.settlesAt - this.#rounds) * turn.settling;
+    const settling = Math.max(0, turn.settlesAt - this.#rounds) * turn.settling;
+    turn.key = turn.dueAt + turn.inFlight * turnsPerRequest * turn.period + settling;
   }
 
   #restart(): void {
