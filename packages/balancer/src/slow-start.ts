@@ -7,12 +7,12 @@ import { dayMs, resolveClock, resolveNumbers, resolveRandom } from "./options.ts
 
 /** Options of {@link slowStart}. */
 export interface SlowStartOptions {
-  /** How long it takes a new node to get its full share. Default 30 000 ms; 1–86 400 000. */
+  /** How long it takes a new node to get its full weight. Default 30 000 ms; 1–86 400 000. */
   readonly windowMs?: number | undefined;
-  /** What it gets of its share at least. Default 0.1; 0.001–1. */
+  /** What part of its weight it has at least. Default 0.1; 0.001–1. */
   readonly minShare?: number | undefined;
   /**
-   * How the share grows: as `(age / window) ^ (1 / aggression)`. 1 is a straight line, more is faster at
+   * How that part grows: as `(age / window) ^ (1 / aggression)`. 1 is a straight line, more is faster at
    * first. Default 1; 0.1–10.
    */
   readonly aggression?: number | undefined;
@@ -26,7 +26,7 @@ export interface SlowStartOptions {
  * Gives a new node little at first and more and more, so that it can fill its caches and pools.
  *
  * New is who comes while others of its priority serve; the first list, and a list that replaces all nodes,
- * starts at once. A node that is still starting is skipped as often as its missing share says, and never
+ * starts at once. A node that is still starting is skipped as often as its missing weight says, and never
  * when a request could go nowhere else.
  *
  * @throws {@link DiscoveryError} `INVALID` when an option is out of bounds.
