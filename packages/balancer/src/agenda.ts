@@ -10,10 +10,11 @@ export const restartAt = 1_000_000;
  * is due first is next. Over each whole cycle every node gets exactly its share, and the halves spread
  * its turns evenly: weights 3, 2, 1 give A B A C B A.
  *
- * A binary heap makes that O(log n) per pick, where smooth weighted round robin scans all nodes.
+ * A heap makes that O(log n) per pick, where smooth weighted round robin scans all nodes.
  */
 export class Agenda implements Group<Turn> {
-  readonly #heap: Heap<Turn>;
+  readonly #turns: readonly Turn[];
+  readonly #heap: Heap;
   readonly #passed: Turn[] = [];
   /** Virtual time: when the turn that was taken last was due. */
   #now = 0;
@@ -21,15 +22,16 @@ export class Agenda implements Group<Turn> {
   constructor(turns: readonly Turn[]) {
     const heaviest = heaviestOf(turns);
     for (const [order, turn] of turns.entries()) turn.enter(heaviest, order);
-    this.#heap = new Heap(turns);
+    this.#turns = turns;
+    this.#heap = new Heap(turns.map(({ dueAt }) => dueAt));
   }
 
   pick(skip: Skip | undefined): Turn | undefined {
-    const taken = skip === undefined ? this.#heap.first : this.#passOver(skip);
+    const taken = skip === undefined ? this.#first : this.#passOver(skip);
     if (taken !== undefined) {
       this.#now = taken.dueAt;
       taken.advance();
-      this.#heap.sink(taken);
+      this.#heap.move(taken.order, taken.dueAt);
     }
     if (this.#passed.length > 0) this.#rejoin(taken !== undefined);
     if (this.#now > restartAt) this.#restart();
@@ -37,17 +39,21 @@ export class Agenda implements Group<Turn> {
   }
 
   pause(): void {
-    for (const turn of this.#heap.entries) turn.leave(this.#now);
+    for (const turn of this.#turns) turn.leave(this.#now);
+  }
+
+  get #first(): Turn | undefined {
+    const { first } = this.#heap;
+    return first === undefined ? undefined : this.#turns[first];
   }
 
   #passOver(skip: Skip): Turn | undefined {
-    let { first } = this.#heap;
-    while (first !== undefined && skip(first.node)) {
+    for (;;) {
+      const first = this.#first;
+      if (first === undefined || !skip(first.node)) return first;
       this.#passed.push(first);
       this.#heap.shift();
-      ({ first } = this.#heap);
     }
-    return first;
   }
 
   /**
@@ -57,13 +63,14 @@ export class Agenda implements Group<Turn> {
   #rejoin(turnsPass: boolean): void {
     for (const turn of this.#passed) {
       if (turnsPass) turn.passUntil(this.#now);
-      this.#heap.push(turn);
+      this.#heap.push(turn.order, turn.dueAt);
     }
     this.#passed.length = 0;
   }
 
   #restart(): void {
-    for (const turn of this.#heap.entries) turn.rebase(this.#now);
+    for (const turn of this.#turns) turn.rebase(this.#now);
+    this.#heap.rebase(this.#now);
     this.#now = 0;
   }
 }

@@ -46,7 +46,7 @@ export function ewma(options: EwmaOptions = {}): Balancer {
   const totals = new Totals();
 
   function isBetter(second: TimedMember, first: TimedMember): boolean {
-    const cost = second.costBeside(first, monotonicMs());
+    const cost = second.costBeside(first);
     const afterSecond = ((second.load + 1) * cost) / second.weight;
     if (afterSecond <= first.load / first.weight) return true;
     // Faster, but not so much that it outweighs the queue: a draw keeps the slower one in use and measured.
@@ -94,13 +94,13 @@ class TimedMember extends LoadMember {
    * What a request costs here for each one at `other`; 1 when they are alike. It fades to 1 with the age
    * of what was measured.
    */
-  costBeside(other: TimedMember, nowMs: number): number {
+  costBeside(other: TimedMember): number {
     const known = this.#latencyMs > 0 && other.#latencyMs > 0;
     const latency = known ? this.#latencyMs / other.#latencyMs : 1;
     const success = Math.max(other.#success, leastSuccess) / Math.max(this.#success, leastSuccess);
     const cost = latency * success;
     if (cost === 1) return 1;
-    const ageMs = 2 * nowMs - this.#measuredAtMs - other.#measuredAtMs;
+    const ageMs = 2 * this.#monotonicMs() - this.#measuredAtMs - other.#measuredAtMs;
     return 1 + (cost - 1) * Math.exp(-ageMs / this.#decayMs);
   }
 

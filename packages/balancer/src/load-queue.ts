@@ -42,7 +42,8 @@ export class LoadTurn extends Turn {
  * By then those have ended, by and large.
  */
 export class LoadQueue implements Group<LoadTurn> {
-  readonly #heap: Heap<LoadTurn>;
+  readonly #turns: readonly LoadTurn[];
+  readonly #heap: Heap;
   readonly #passed: LoadTurn[] = [];
   /** Of all nodes, by that of the heaviest. */
   readonly #weight: number;
@@ -70,9 +71,9 @@ export class LoadQueue implements Group<LoadTurn> {
       const isNew = before !== undefined && turn.queue !== before;
       if (isNew && established > 0) this.#settle(turn, established);
       turn.queue = this;
-      this.#weigh(turn);
     }
-    this.#heap = new Heap(turns);
+    this.#turns = turns;
+    this.#heap = new Heap(turns.map((turn) => this.#keyOf(turn)));
   }
 
   pick(skip: Skip | undefined): LoadTurn | undefined {
@@ -84,8 +85,7 @@ export class LoadQueue implements Group<LoadTurn> {
       taken.inFlight += 1;
       taken.skips = 0;
       taken.advance();
-      this.#weigh(taken);
-      this.#heap.sink(taken);
+      this.#heap.move(taken.order, this.#keyOf(taken));
     }
     if (this.#passed.length > 0) this.#rejoin(taken !== undefined);
     if (this.#now > restartAt) this.#restart();
@@ -96,13 +96,12 @@ export class LoadQueue implements Group<LoadTurn> {
   relieve(turn: LoadTurn): void {
     if (!this.#open) return;
     this.#inFlight -= 1;
-    this.#weigh(turn);
-    this.#heap.rise(turn);
+    this.#heap.move(turn.order, this.#keyOf(turn));
   }
 
   pause(): void {
     this.#open = false;
-    for (const turn of this.#heap.entries) {
+    for (const turn of this.#turns) {
       turn.leave(this.#now);
       turn.settlesAt = Math.max(0, turn.settlesAt - this.#rounds);
     }
@@ -110,13 +109,13 @@ export class LoadQueue implements Group<LoadTurn> {
 
   #nextOf(skip: Skip | undefined): LoadTurn | undefined {
     for (;;) {
-      const { first } = this.#heap;
+      const { first: order } = this.#heap;
+      const first = order === undefined ? undefined : this.#turns[order];
       if (first === undefined) return undefined;
       if (first.dueAt < this.#now - tolerance) {
         // Its turns passed while it was busy. Looked at only now, since until now others were before it.
         first.passUntil(this.#now);
-        this.#weigh(first);
-        this.#heap.sink(first);
+        this.#heap.move(first.order, this.#keyOf(first));
       } else if (skip?.(first.node) === true) {
         this.#passed.push(first);
         this.#heap.shift();
@@ -135,9 +134,8 @@ export class LoadQueue implements Group<LoadTurn> {
           turn.advance();
           this.#settle(turn, this.#weight);
         }
-        this.#weigh(turn);
       }
-      this.#heap.push(turn);
+      this.#heap.push(turn.order, this.#keyOf(turn));
     }
     this.#passed.length = 0;
   }
@@ -151,16 +149,17 @@ export class LoadQueue implements Group<LoadTurn> {
     turn.settling = (Math.max(0, lack) / rounds) * turnsPerRequest;
   }
 
-  #weigh(turn: LoadTurn): void {
+  #keyOf(turn: LoadTurn): number {
     const settling = Math.max(0, turn.settlesAt - this.#rounds) * turn.settling;
-    turn.key = turn.dueAt + turn.inFlight * turnsPerRequest * turn.period + settling;
+    return turn.dueAt + turn.inFlight * turnsPerRequest * turn.period + settling;
   }
 
   #restart(): void {
-    for (const turn of this.#heap.entries) {
+    for (const turn of this.#turns) {
       turn.rebase(this.#now);
       turn.settlesAt -= this.#rounds;
     }
+    this.#heap.rebase(this.#now);
     this.#now = 0;
     this.#rounds = 0;
   }

@@ -1,13 +1,12 @@
 import type { ServiceNode } from "@rollcall/core";
 
 import type { Member } from "./algorithm.ts";
-import type { HeapEntry } from "./heap.ts";
 
 /** Lighter nodes than this share of the heaviest are treated as having it. */
 const lightest = 1e-12;
 
 /** One node's place in a schedule; what `pick` hands out. */
-export class Turn implements Member, HeapEntry {
+export class Turn implements Member {
   node: ServiceNode;
   /** How much of its own period the node still has to wait for its next turn, 0 to 1. */
   wait: number;
@@ -18,11 +17,8 @@ export class Turn implements Member, HeapEntry {
   start = 0;
   taken = 0;
   dueAt = 0;
-
-  key = 0;
-  /** Equal nodes take turns in the order of the list. */
+  /** Place in the list: equal nodes take turns in this order. */
   order = 0;
-  place = 0;
 
   /** In a first list all wait alike; in a living one a newcomer lets a whole period pass. */
   constructor(node: ServiceNode, first: boolean) {
@@ -36,7 +32,6 @@ export class Turn implements Member, HeapEntry {
     this.start = (this.wait - 0.5) * this.period;
     this.taken = 0;
     this.dueAt = this.wait * this.period;
-    this.key = this.dueAt;
     this.order = order;
   }
 
@@ -44,7 +39,6 @@ export class Turn implements Member, HeapEntry {
   advance(turns = 1): void {
     this.taken += turns;
     this.dueAt = this.start + (this.taken + 0.5) * this.period;
-    this.key = this.dueAt;
   }
 
   /** Lets every turn up to `now` pass, at least one. */
@@ -57,7 +51,6 @@ export class Turn implements Member, HeapEntry {
     this.start += this.taken * this.period - now;
     this.taken = 0;
     this.dueAt = this.start + 0.5 * this.period;
-    this.key -= now;
   }
 
   /** Leaves a schedule whose virtual time is `now`. */
