@@ -1,10 +1,8 @@
-import type { ServiceNode } from "@rollcall/core";
-
-import type { Schedule } from "./schedule.ts";
+import type { Group, Skip } from "./algorithm.ts";
 import type { Turn } from "./turn.ts";
 
 /** Equal weights: nodes take turns in a ring, O(1) whatever their number. */
-export class Rotation implements Schedule {
+export class Rotation implements Group<Turn> {
   readonly #ring: readonly Turn[];
   #next = 0;
 
@@ -12,7 +10,7 @@ export class Rotation implements Schedule {
     this.#ring = [...turns].sort((a, b) => a.wait - b.wait);
   }
 
-  pick(skip: ((node: ServiceNode) => boolean) | undefined): Turn | undefined {
+  pick(skip: Skip | undefined): Turn | undefined {
     const ring = this.#ring;
     for (let looked = 0; looked < ring.length; looked += 1) {
       const turn = ring[this.#next];

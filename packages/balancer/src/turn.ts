@@ -1,9 +1,12 @@
 import type { ServiceNode } from "@rollcall/core";
 
-import type { Picked } from "./balancer.ts";
+import type { Member } from "./algorithm.ts";
+
+/** Lighter nodes than this share of the heaviest are treated as having it. */
+const lightest = 1e-12;
 
 /** One node's place in a schedule; what `pick` hands out. */
-export class Turn implements Picked {
+export class Turn implements Member {
   node: ServiceNode;
   /** How much of its own period the node still has to wait for its next turn, 0 to 1. */
   wait: number;
@@ -14,20 +17,21 @@ export class Turn implements Picked {
   start = 0;
   taken = 0;
   dueAt = 0;
-  /** Breaks ties, so that equal nodes take turns in the order of the list. */
+  /** Place in the list: equal nodes take turns in this order. */
   order = 0;
 
-  constructor(node: ServiceNode, wait: number) {
+  /** In a first list all wait alike; in a living one a newcomer lets a whole period pass. */
+  constructor(node: ServiceNode, first: boolean) {
     this.node = node;
-    this.wait = wait;
+    this.wait = first ? 0.5 : 1;
   }
 
   /** Enters a schedule whose virtual time is 0. */
-  enter(period: number, order: number): void {
-    this.period = period;
-    this.start = (this.wait - 0.5) * period;
+  enter(heaviest: number, order: number): void {
+    this.period = 1 / Math.max(this.node.weight / heaviest, lightest);
+    this.start = (this.wait - 0.5) * this.period;
     this.taken = 0;
-    this.dueAt = this.wait * period;
+    this.dueAt = this.wait * this.period;
     this.order = order;
   }
 
@@ -42,6 +46,23 @@ export class Turn implements Picked {
     this.advance(Math.max(1, Math.ceil((now - this.dueAt) / this.period)));
   }
 
+  /** Virtual time starts anew, `now` being its new zero. */
+  rebase(now: number): void {
+    this.start += this.taken * this.period - now;
+    this.taken = 0;
+    this.dueAt = this.start + 0.5 * this.period;
+  }
+
+  /** Leaves a schedule whose virtual time is `now`. */
+  leave(now: number): void {
+    this.wait = Math.min(1, Math.max(0, (this.dueAt - now) / this.period));
+  }
+
   /** Turns do not depend on how requests end. */
   done(): void {}
+}
+
+/** Weight of the heaviest. */
+export function heaviestOf(turns: readonly Turn[]): number {
+  return turns.reduce((most, turn) => Math.max(most, turn.node.weight), 0);
 }

@@ -1,0 +1,115 @@
+/** Children per parent: their keys lie together in memory, and there are half as many levels as with two. */
+const arity = 4;
+/** Keys that are equal must not be torn apart by the last bit of a sum. */
+const tolerance = 1e-9;
+
+/**
+ * The numbers from 0 in the order of a key that each has; of equal keys the smaller number is first.
+ *
+ * It knows where each number is, so one whose key changes is moved in O(log n). All is in typed arrays:
+ * nothing is allocated, and nothing but what is compared is loaded from memory.
+ */
+export class Heap {
+  /** How many numbers are in it. They are at the places before this one. */
+  #length: number;
+  /** By place. */
+  readonly #numbers: Uint32Array;
+  /** By place. */
+  readonly #keys: Float64Array;
+  /** By number. */
+  readonly #places: Uint32Array;
+
+  /** @param keys  By number. */
+  constructor(keys: readonly number[]) {
+    this.#length = keys.length;
+    // A sorted array is a heap.
+    this.#numbers = Uint32Array.from(keys, (_, number) => number).sort((a, b) =>
+      isBefore(keys[a] ?? 0, a, keys[b] ?? 0, b) ? -1 : 1,
+    );
+    this.#keys = Float64Array.from(this.#numbers, (number) => keys[number] ?? 0);
+    this.#places = new Uint32Array(keys.length);
+    for (const [place, number] of this.#numbers.entries()) this.#places[number] = place;
+  }
+
+  /** The first number; `undefined` when all are taken out. */
+  get first(): number | undefined {
+    return this.#length === 0 ? undefined : this.#numbers[0];
+  }
+
+  /** Takes the first number out. */
+  shift(): void {
+    this.#length -= 1;
+    const last = this.#numbers[this.#length] ?? 0;
+    if (this.#length > 0) this.#sink(0, last, this.#keys[this.#length] ?? 0);
+  }
+
+  /** Puts a number back that was taken out. */
+  push(number: number, key: number): void {
+    this.#length += 1;
+    this.#rise(this.#length - 1, number, key);
+  }
+
+  /** Gives another key to a number that is in. */
+  move(number: number, key: number): void {
+    const place = this.#places[number] ?? 0;
+    if (key < (this.#keys[place] ?? 0)) this.#rise(place, number, key);
+    else this.#sink(place, number, key);
+  }
+
+  /** Makes every key smaller by this. */
+  rebase(by: number): void {
+    for (let place = 0; place < this.#length; place += 1) {
+      this.#keys[place] = (this.#keys[place] ?? 0) - by;
+    }
+  }
+
+  #sink(from: number, number: number, key: number): void {
+    const keys = this.#keys;
+    let place = from;
+    for (;;) {
+      const start = place * arity + 1;
+      const end = Math.min(start + arity, this.#length);
+      let least = number;
+      let leastKey = key;
+      let leastPlace = place;
+      for (let child = start; child < end; child += 1) {
+        const childKey = keys[child] ?? 0;
+        if (childKey > leastKey + tolerance) continue;
+        const other = this.#numbers[child] ?? 0;
+        if (!isBefore(childKey, other, leastKey, least)) continue;
+        least = other;
+        leastKey = childKey;
+        leastPlace = child;
+      }
+      if (leastPlace === place) break;
+      this.#put(place, least, leastKey);
+      place = leastPlace;
+    }
+    this.#put(place, number, key);
+  }
+
+  #rise(from: number, number: number, key: number): void {
+    let place = from;
+    while (place > 0) {
+      const parent = Math.floor((place - 1) / arity);
+      const above = this.#numbers[parent] ?? 0;
+      const aboveKey = this.#keys[parent] ?? 0;
+      if (!isBefore(key, number, aboveKey, above)) break;
+      this.#put(place, above, aboveKey);
+      place = parent;
+    }
+    this.#put(place, number, key);
+  }
+
+  #put(place: number, number: number, key: number): void {
+    this.#numbers[place] = number;
+    this.#keys[place] = key;
+    this.#places[number] = place;
+  }
+}
+
+function isBefore(aKey: number, a: number, bKey: number, b: number): boolean {
+  const difference = aKey - bKey;
+  if (difference > tolerance) return false;
+  return difference < -tolerance || a < b;
+}

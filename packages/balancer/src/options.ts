@@ -1,0 +1,79 @@
+import { DiscoveryError } from "@rollcall/core";
+
+/** Default and bounds of a number. */
+export interface NumberRule {
+  readonly fallback: number;
+  readonly min: number;
+  readonly max: number;
+  /** Fractions are fine. Default: whole numbers only. */
+  readonly fraction?: true;
+}
+
+/** One day: the bound of every time, in ms. */
+export const dayMs = 86_400_000;
+
+/**
+ * Checks the numbers of an options object and fills in the defaults.
+ *
+ * @param prefix  What messages put before the names, such as `slowStart.`.
+ * @throws {@link DiscoveryError} `INVALID`, naming the option, what it must be and what it is.
+ */
+export function resolveNumbers<Name extends string>(
+  prefix: string,
+  options: object,
+  rules: Readonly<Record<Name, NumberRule>>,
+): Record<Name, number> {
+  if (typeof options !== "object" || options === null) {
+    throw invalid(`${prefix.slice(0, -1)} must be an object, got ${show(options)}`);
+  }
+  const given: { readonly [N in Name]?: unknown } = options;
+  const numbers: Partial<Record<Name, number>> = {};
+  for (const name of Object.keys(rules) as Name[]) {
+    numbers[name] = resolveNumber(`${prefix}${name}`, given[name], rules[name]);
+  }
+  return numbers as Record<Name, number>;
+}
+
+function resolveNumber(field: string, value: unknown, rule: NumberRule): number {
+  if (value === undefined) return rule.fallback;
+  const fits =
+    typeof value === "number" &&
+    (rule.fraction === true ? Number.isFinite(value) : Number.isInteger(value)) &&
+    value >= rule.min &&
+    value <= rule.max;
+  if (fits) return value;
+  const kind = rule.fraction === true ? "number" : "whole number";
+  throw invalid(`${field} must be a ${kind} from ${rule.min} to ${rule.max}, got ${show(value)}`);
+}
+
+/** @throws {@link DiscoveryError} `INVALID` when it is not a function. */
+export function resolveRandom(value: (() => number) | undefined): () => number {
+  return resolveFunction("random", value, Math.random);
+}
+
+/** @throws {@link DiscoveryError} `INVALID` when it is not a function. */
+export function resolveClock(value: (() => number) | undefined): () => number {
+  return resolveFunction("monotonicMs", value, () => performance.now());
+}
+
+function resolveFunction(field: string, value: unknown, fallback: () => number): () => number {
+  if (value === undefined) return fallback;
+  if (typeof value === "function") return value as () => number;
+  throw invalid(`${field} must be a function, got ${show(value)}`);
+}
+
+/** The value as messages show it. */
+export function show(value: unknown): string {
+  if (typeof value === "number") return String(value);
+  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+}
+
+/** A refused option. */
+export function invalid(reason: string): DiscoveryError {
+  return new DiscoveryError({
+    code: "INVALID",
+    registry: "balancer",
+    operation: "read options",
+    reason,
+  });
+}

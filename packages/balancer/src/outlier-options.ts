@@ -1,0 +1,65 @@
+import { dayMs, invalid, resolveClock, resolveNumbers } from "./options.ts";
+
+/** Options of `outlierEjection`; names and defaults follow Envoy. */
+export interface OutlierEjectionOptions {
+  /** Failures in a row that eject a node. Default 5; 0–1 000 000, 0 never. */
+  readonly consecutiveFailures?: number | undefined;
+  /**
+   * Ejects a node whose rate of success in an interval is this many standard deviations below the mean of
+   * all. Default 1.9; 0–10, 0 never.
+   */
+  readonly successRateStdevs?: number | undefined;
+  /** Nodes that must have had `successRateMinRequests` for rates to be compared. Default 5; 2–1 000 000. */
+  readonly successRateMinNodes?: number | undefined;
+  /** Ended requests per interval that make a rate. Default 100; 1–1 000 000. */
+  readonly successRateMinRequests?: number | undefined;
+  /** How often rates are compared. Default 10 000 ms; 1–86 400 000. */
+  readonly intervalMs?: number | undefined;
+  /**
+   * How long a node is out: this, times how often it has been ejected. One time is forgotten for each
+   * interval that it stays in. Default 30 000 ms; 1–86 400 000.
+   */
+  readonly ejectionMs?: number | undefined;
+  /** Bound of that, at least `ejectionMs`. Default 300 000 ms, or `ejectionMs` when that is longer. */
+  readonly maxEjectionMs?: number | undefined;
+  /** Share of the nodes that may be out at once; above 0 it is one node at least. Default 0.1; 0–1. */
+  readonly maxEjectedShare?: number | undefined;
+  /**
+   * When a smaller share than this of the nodes is left, what is wrong is not the nodes: ejections are
+   * ignored. Default 0.5; 0–1.
+   */
+  readonly panicThreshold?: number | undefined;
+  /** Time that only grows, in ms. Default `performance.now`. */
+  readonly monotonicMs?: (() => number) | undefined;
+}
+
+/** Options with every default filled in. */
+export type OutlierSettings = {
+  readonly [Name in keyof OutlierEjectionOptions]-?: NonNullable<OutlierEjectionOptions[Name]>;
+};
+
+const million = 1_000_000;
+const share = { min: 0, max: 1, fraction: true } as const;
+
+/** @throws {@link DiscoveryError} `INVALID`, naming the first option that is out of bounds. */
+export function resolveOutlierOptions(options: OutlierEjectionOptions): OutlierSettings {
+  const numbers = resolveNumbers("outlierEjection.", options, {
+    consecutiveFailures: { fallback: 5, min: 0, max: million },
+    successRateStdevs: { fallback: 1.9, min: 0, max: 10, fraction: true },
+    successRateMinNodes: { fallback: 5, min: 2, max: million },
+    successRateMinRequests: { fallback: 100, min: 1, max: million },
+    intervalMs: { fallback: 10_000, min: 1, max: dayMs },
+    ejectionMs: { fallback: 30_000, min: 1, max: dayMs },
+    maxEjectionMs: { fallback: 300_000, min: 1, max: dayMs },
+    maxEjectedShare: { fallback: 0.1, ...share },
+    panicThreshold: { fallback: 0.5, ...share },
+  });
+  const { ejectionMs } = numbers;
+  const { maxEjectionMs = Math.max(300_000, ejectionMs) } = options;
+  if (maxEjectionMs < ejectionMs) {
+    throw invalid(
+      `outlierEjection.maxEjectionMs must be at least ejectionMs (${ejectionMs}), got ${maxEjectionMs}`,
+    );
+  }
+  return { ...numbers, maxEjectionMs, monotonicMs: resolveClock(options.monotonicMs) };
+}
