@@ -1,0 +1,178 @@
+import { COLON, CR, LF, SP, TAB, tokenByte, valueByte } from "./char-class.ts";
+import { KnownFields, nextHash } from "./known-fields.ts";
+import { parseLength } from "./length.ts";
+import { COMPLETE, type HeadLimits, INCOMPLETE } from "./request-scan.ts";
+import { Runs } from "./runs.ts";
+
+/** The head has more than one reading, or none. */
+export const MALFORMED = 2;
+
+const known = new KnownFields([
+  "content-length",
+  "transfer-encoding",
+  "connection",
+  "keep-alive",
+  "upgrade",
+  // From here on: fields of one hop that only leave.
+  "proxy-connection",
+  "proxy-authenticate",
+  "te",
+]);
+const [LENGTH, CODING, CONNECTION, KEEP_ALIVE, UPGRADE] = [1, 2, 3, 4, 5] as const;
+const none: readonly string[] = [];
+
+/**
+ * Reads one head of a node's answer where it lies, as strictly as a request's: what a client could take for
+ * something else than we do is {@link MALFORMED}. The results hold until the next {@link scan}.
+ */
+export class ResponseScan {
+  readonly #limits: HeadLimits;
+
+  /** Offset behind the empty line. */
+  end = 0;
+  status = 0;
+  /** 1 for HTTP/1.1, 0 for HTTP/1.0. */
+  minor = 1;
+  /** Offset of the status, and behind the status line without its end. */
+  statusStart = 0;
+  statusLineEnd = 0;
+  /** Content-Length; -1: there is none. */
+  length = -1;
+  chunked = false;
+  /** Whether the node closes the connection after the answer. */
+  close = false;
+  /** How long the node keeps an idle connection, in s; -1: it does not say. */
+  keepAliveS = -1;
+  /** Upgrade's value; `upgradeEnd` 0: there is none. */
+  upgradeStart = 0;
+  upgradeEnd = 0;
+  /** Other names in Connection, in lower case: those fields belong to this hop as well. */
+  nominated: readonly string[] = none;
+  /** Lines that travel on, in order, without those of the framing. */
+  readonly kept: Runs = new Runs();
+
+  constructor(limits: HeadLimits) {
+    this.#limits = limits;
+  }
+
+  /** @returns {@link COMPLETE}, {@link INCOMPLETE} or {@link MALFORMED}. */
+  scan(bytes: Buffer, from: number, to: number): number {
+    const limit = from + this.#limits.maxBytes;
+    const last = Math.min(to, limit);
+    const missing = to < limit ? INCOMPLETE : MALFORMED;
+    const prefix = "HTTP/1.";
+    for (let index = 0; index < prefix.length; index += 1) {
+      if (from + index >= last) return missing;
+      if (bytes[from + index] !== prefix.charCodeAt(index)) return MALFORMED;
+    }
+    if (from + 13 > last) return missing;
+    const minor = bytes[from + 7]! - 0x30;
+    if (minor < 0 || minor > 9 || bytes[from + 8] !== SP) return MALFORMED;
+    this.minor = minor === 0 ? 0 : 1;
+    this.statusStart = from + 9;
+    this.status = parseLength(bytes, from + 9, from + 12);
+    if (this.status < 100) return MALFORMED;
+    let at = from + 12;
+    // RFC 9112 §4: a space before the reason, even when that is empty; some leave it out.
+    if (bytes[at] !== SP && bytes[at] !== CR) return MALFORMED;
+    while (at < last && valueByte[bytes[at]!] === 1) at += 1;
+    if (at + 1 >= last) return missing;
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return MALFORMED;
+    this.statusLineEnd = at;
+    return this.#fields(bytes, at + 2, last, missing);
+  }
+
+  #fields(bytes: Buffer, from: number, last: number, missing: number): number {
+    this.length = -1;
+    this.chunked = false;
+    this.close = this.minor === 0;
+    this.keepAliveS = -1;
+    this.upgradeEnd = 0;
+    this.nominated = none;
+    const { kept } = this;
+    kept.clear();
+    let at = from;
+    let run = from;
+    let fields = 0;
+    for (;;) {
+      if (at + 1 >= last) return missing;
+      if (bytes[at] === CR) {
+        if (bytes[at + 1] !== LF) return MALFORMED;
+        break;
+      }
+      fields += 1;
+      if (fields > this.#limits.maxFields) return MALFORMED;
+      const nameStart = at;
+      let hash = 0;
+      let byte = bytes[at]!;
+      while (tokenByte[byte] === 1) {
+        hash = nextHash(hash, byte);
+        at += 1;
+        if (at >= last) return missing;
+        byte = bytes[at]!;
+      }
+      if (byte !== COLON || at === nameStart) return MALFORMED;
+      const field = known.find(bytes, nameStart, at, hash);
+      at += 1;
+      while (at < last && (bytes[at] === SP || bytes[at] === TAB)) at += 1;
+      const valueStart = at;
+      while (at < last && valueByte[bytes[at]!] === 1) at += 1;
+      if (at + 1 >= last) return missing;
+      if (bytes[at] !== CR || bytes[at + 1] !== LF) return MALFORMED;
+      if (field !== 0) {
+        let valueEnd = at;
+        while (
+          valueEnd > valueStart &&
+          (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === TAB)
+        ) {
+          valueEnd -= 1;
+        }
+        if (!this.#know(field, bytes, valueStart, valueEnd)) return MALFORMED;
+        if (nameStart > run) kept.add(run, nameStart);
+        run = at + 2;
+      }
+      at += 2;
+    }
+    if (at > run) kept.add(run, at);
+    this.end = at + 2;
+    return this.chunked && this.length !== -1 ? MALFORMED : COMPLETE;
+  }
+
+  #know(field: number, bytes: Buffer, from: number, to: number): boolean {
+    switch (field) {
+      case LENGTH: {
+        const length = parseLength(bytes, from, to);
+        if (length === -1 || this.length !== -1) return false;
+        this.length = length;
+        return true;
+      }
+      case CODING:
+        if (this.chunked || this.minor === 0) return false;
+        this.chunked = bytes.toString("latin1", from, to).toLowerCase() === "chunked";
+        return this.chunked;
+      case CONNECTION:
+        this.#connection(bytes.toString("latin1", from, to).toLowerCase());
+        return true;
+      case KEEP_ALIVE: {
+        const seconds = /(?:^|[\s,])timeout=(\d{1,9})/i.exec(
+          bytes.toString("latin1", from, to),
+        )?.[1];
+        if (seconds !== undefined) this.keepAliveS = Number(seconds);
+        return true;
+      }
+      case UPGRADE:
+        this.upgradeStart = from;
+        this.upgradeEnd = to;
+        return true;
+      default:
+        return true;
+    }
+  }
+
+  #connection(value: string): void {
+    if (value === "close") this.close = true;
+    else if (value === "keep-alive") this.close &&= this.minor === 1;
+    else if (value.includes(",")) for (const one of value.split(",")) this.#connection(one.trim());
+    else if (value !== "" && value !== "upgrade") this.nominated = [...this.nominated, value];
+  }
+}

@@ -1,0 +1,53 @@
+import { tokenByte, valueByte } from "./char-class.ts";
+
+/** Fields that frame, route, authenticate or steer the message must not arrive late. RFC 9110 §6.5.1. */
+const forbidden: ReadonlySet<string> = new Set([
+  "authorization",
+  "cache-control",
+  "connection",
+  "cookie",
+  "expect",
+  "forwarded",
+  "host",
+  "keep-alive",
+  "max-forwards",
+  "pragma",
+  "proxy-authenticate",
+  "proxy-authorization",
+  "proxy-connection",
+  "range",
+  "set-cookie",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+  "via",
+  "www-authenticate",
+]);
+
+/**
+ * The lines of a trailer section that may travel.
+ *
+ * @param text  Lines with their ends, without the empty one.
+ * @returns `undefined` when a line is no field.
+ */
+export function trailersToForward(text: string): string | undefined {
+  let kept = "";
+  for (let from = 0; from < text.length;) {
+    const end = text.indexOf("\r\n", from);
+    const line = text.slice(from, end);
+    const colon = line.indexOf(":");
+    if (end === -1 || colon < 1 || !every(line, 0, colon, tokenByte)) return undefined;
+    if (!every(line, colon + 1, line.length, valueByte)) return undefined;
+    const name = line.slice(0, colon).toLowerCase();
+    const leaves = forbidden.has(name) || /^(?:content-|if-|x-forwarded-|x-real-ip$)/.test(name);
+    if (!leaves) kept += `${line}\r\n`;
+    from = end + 2;
+  }
+  return kept;
+}
+
+function every(text: string, from: number, to: number, table: Uint8Array): boolean {
+  for (let at = from; at < to; at += 1) if (table[text.charCodeAt(at)] !== 1) return false;
+  return true;
+}
