@@ -8,7 +8,7 @@ import { GatewayMetrics } from "./metrics.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
 
-/** How long a reload waits for the registries it adds before it takes over, in ms. */
+/** How long a reload waits for the services it adds before it takes over, in ms. */
 const settleMs = 5_000;
 
 /** What a gateway needs besides its configuration. */
@@ -174,7 +174,7 @@ class RunningGateway implements Gateway {
         },
         previous,
       );
-      if (previous !== undefined) await settled(state, settleMs);
+      if (previous !== undefined) await settled(state, previous, settleMs);
       const unwanted: AsyncDisposable[] = this.#listeners
         .filter((one) => !listeners.includes(one))
         .map(({ proxy }) => ({

@@ -9,6 +9,7 @@ import type {
 import { type Logger, pino } from "pino";
 
 import { showAddress } from "./address.ts";
+import type { AccessLine } from "./gateway.ts";
 
 /** Shortest time between two lines about one registry failing in one way, in ms. */
 const repeatMs = 30_000;
@@ -27,6 +28,12 @@ export function createLog(): Logger {
     },
     pino.destination({ dest: 1, sync: true }),
   );
+}
+
+/** Writes one line per finished request. */
+export function logAccess(log: Logger, { elapsedMs, remoteAddress, ...line }: AccessLine): void {
+  const elapsed_ms = Math.round(elapsedMs * 1_000) / 1_000;
+  log.info({ ...line, elapsed_ms, remote_address: remoteAddress }, "request");
 }
 
 /** Writes what happens between us and the registries to `log`, until `signal` aborts. */

@@ -8,7 +8,7 @@ import { type ConfigSource, loadConfig, type LoadedConfig } from "./config/load.
 import { formatProblem, type Problem } from "./config/problem.ts";
 import { watchFiles } from "./file-watch.ts";
 import { type Gateway, startGateway } from "./gateway.ts";
-import { logDiscovery } from "./log.ts";
+import { logAccess, logDiscovery } from "./log.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 
 /** What the running process needs. */
@@ -60,7 +60,7 @@ export async function runGateway(
   for (const warning of loaded.warnings) log.warn(formatProblem(warning));
   const gateway = await startGateway(loaded.config!, {
     registries,
-    onAccess: (line) => log.info(line, "request"),
+    onAccess: (line) => logAccess(log, line),
   });
   announce(gateway, log, "listening");
 

@@ -105,12 +105,26 @@ export async function disposeState(state: GatewayState, except?: GatewayState): 
   );
 }
 
-/** Resolves when every view has something to say, or after `timeoutMs`. */
-export async function settled(state: GatewayState, timeoutMs: number): Promise<void> {
+/**
+ * Resolves when every view has something to say, or after `timeoutMs`. Views that had nothing to say in
+ * `previous` either are not waited for: going over takes no nodes away there.
+ */
+export async function settled(
+  state: GatewayState,
+  previous: GatewayState,
+  timeoutMs: number,
+): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
-  const views = [...state.pools.values()].map(({ view }) => view);
+  const silent = [...previous.pools.values()].filter(({ view }) => isPending(view));
+  const awaited = [...state.pools.values()].filter(
+    ({ source }) => !silent.some((other) => isDeepStrictEqual(other.source, source)),
+  );
   // A registry that refuses us has said all it will: its view stays pending and carries the cause.
-  await Promise.allSettled(views.map((view) => view.ready({ signal })));
+  await Promise.allSettled(awaited.map(({ view }) => view.ready({ signal })));
+}
+
+function isPending(view: ServiceView): boolean {
+  return view.snapshot.state === "pending";
 }
 
 function runningRegistry(

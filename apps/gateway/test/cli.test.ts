@@ -170,6 +170,7 @@ describe("the command", () => {
     const file = join(directory, "g.yaml");
     const text = (routes: string): string => `listen: [{ port: 0 }]
 admin: { port: 0 }
+access_log: true
 wait_ms: 50
 discovery: { eureka: { host: ["http://127.0.0.1:1"], fetch_interval: 1 } }
 routes: [{ uri: /user/*, upstream: { service_name: U } }${routes}]
@@ -210,6 +211,19 @@ routes: [{ uri: /user/*, upstream: { service_name: U } }${routes}]
     await slow;
     expect(await gateway.exit()).toBe(0);
     expect(gateway.err()).toBe("");
+    expect(gateway.lines().find(({ target }) => target === "/user/x")).toEqual({
+      level: "info",
+      time: expect.any(String),
+      msg: "request",
+      method: "GET",
+      target: "/user/x",
+      status: 503,
+      attempts: 0,
+      route: "arr_1",
+      service: "U",
+      elapsed_ms: expect.any(Number),
+      remote_address: "127.0.0.1",
+    });
   });
 
   test.each(["SIGTERM", "SIGINT"] as const)("idle, %s ends it at once", async (signal) => {

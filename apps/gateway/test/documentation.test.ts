@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,6 +13,7 @@ import {
 import { configJsonSchema, formatProblem, loadConfig, registryFactories } from "../src/index.ts";
 import { checkRegistries } from "../src/run.ts";
 import { testDirectory } from "./config-file.ts";
+import { gatewayUnderTest } from "./gateway-under-test.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -21,7 +22,7 @@ const documents = [
   "apps/gateway/README.md",
   "docs/configuration.md",
   "docs/migrating-from-apisix.md",
-].filter((file) => existsSync(join(root, file)));
+];
 
 interface Snippet {
   readonly place: string;
@@ -89,6 +90,15 @@ describe("docs/configuration.md names", () => {
     ];
     expect(refused.filter((word) => !codes.has(word))).toEqual([]);
   });
+});
+
+test("the README names every metric", async () => {
+  const readme = readFileSync(join(root, "apps/gateway/README.md"), "utf8");
+  const named = [...readme.matchAll(/^\| `(rollcall_\w+)`/gm)].map(([, name]) => name);
+  const { admin } = await gatewayUnderTest("routes: []\n");
+  const { text } = await admin("/metrics");
+  const there = [...text.matchAll(/^# TYPE (rollcall_\w+)/gm)].map(([, name]) => name);
+  expect(new Set(named)).toEqual(new Set(there));
 });
 
 /** Every property name in a JSON Schema. */

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 
-import { memoryBackend } from "@rollcall/core";
+import { memoryBackend, memoryRegistry } from "@rollcall/core";
 import { expect, onTestFinished, test } from "vitest";
 
 import { ListenError } from "../src/index.ts";
+import { buildState, disposeState, settled } from "../src/state.ts";
 import { echoNode, gatewayUnderTest, head, put, send, until } from "./gateway-under-test.ts";
 
 const user = "{ id: user, uri: /user/*, upstream: { service_name: USER-SERVICE } }";
@@ -48,6 +49,30 @@ test("a registry that changes is replaced without a gap", async () => {
   await under.gateway.reload(under.config("routes: []\n"));
   expect((await under.get("/user/x")).status).toBe(404);
   await until(() => backend.openWatches === 0, "the watch to end");
+});
+
+test("services that were silent before are not waited for, new ones are", async () => {
+  const backend = memoryBackend();
+  backend.fail("UNAVAILABLE");
+  const under = await gatewayUnderTest("routes: []\n");
+  const parts = {
+    factories: { eureka: () => memoryRegistry({ backend }) },
+    ownListeners: [],
+    onAttempt: () => undefined,
+  };
+  const before = await buildState(under.config(`routes: [${user}]\n`), parts);
+  const same = await buildState(under.config(`routes: [${user}]\n`), parts, before);
+  await settled(same, before, 600_000);
+  const more = `{ uri: /more, upstream: { service_name: MORE } }`;
+  const other = await buildState(under.config(`routes: [${user}, ${more}]\n`), parts, before);
+  let done = false;
+  const waited = settled(other, before, 600_000).then(() => (done = true));
+  await until(() => backend.calls.watch > 1, "both services to be asked for");
+  expect(done).toBe(false);
+  backend.recover();
+  await waited;
+  for (const state of [same, other]) await disposeState(state, before);
+  await disposeState(before);
 });
 
 test("listeners: new ones open, kept ones stay, old ones close when their requests are done", async () => {

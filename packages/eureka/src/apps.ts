@@ -1,6 +1,6 @@
 import { BodyError } from "./body.ts";
 import { type Instance, readInstance } from "./instance.ts";
-import { isRecord } from "./record.ts";
+import { isRecord, numberOf } from "./record.ts";
 
 /** One application with all its records. */
 export interface App {
@@ -49,7 +49,7 @@ export function readApplications(document: Record<string, unknown>): AppsDocumen
   const root = document["applications"];
   if (!isRecord(root)) throw new BodyError("the answer has no applications");
   const hash = root["apps__hashcode"] ?? root["apps_hashcode"];
-  const version = Number(root["versions__delta"] ?? root["versions_delta"] ?? Number.NaN);
+  const version = numberOf(root["versions__delta"] ?? root["versions_delta"]);
   const list = listOf(root["application"]);
   if (list === undefined) throw new BodyError("the answer's applications are no list");
   const apps = list.flatMap((raw) => readApplication(raw) ?? []);

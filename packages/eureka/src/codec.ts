@@ -50,7 +50,7 @@ export function decodeInstance(instance: Instance, context: DecodeContext): Deco
   const { app, registry } = context;
   const where = {
     registry,
-    operation: `decode ${instance.key.slice(0, 200)} of ${app.slice(0, 255)}`,
+    operation: `decode ${shown(instance.key)} of ${shown(app)}`,
   };
   const complaint = (reason: string, cause?: unknown): DiscoveryError =>
     new DiscoveryError({ code: "RECORD", ...where, reason, cause });
@@ -83,6 +83,11 @@ export function decodeInstance(instance: Instance, context: DecodeContext): Deco
   } catch (thrown) {
     return { error: complaint(asDiscoveryError(thrown, where).reason, thrown) };
   }
+}
+
+/** A name from outside as part of a message: short, and on one line. */
+export function shown(name: string): string {
+  return name.slice(0, 255).replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "\ufffd");
 }
 
 interface Address {

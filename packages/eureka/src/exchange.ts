@@ -21,6 +21,7 @@ export interface Request {
 /** An answer, whole and decompressed. */
 export interface Reply {
   readonly status: number;
+  /** Empty unless the status is one of success. */
   readonly body: Buffer;
   readonly contentType: string | undefined;
   /** Whether the server asks for credentials: then even a 403 is about rights. */
@@ -109,14 +110,13 @@ export class Exchange {
       }
       throw cause;
     }
-    const { headers: answered } = response;
+    const { headers: answered, statusCode: status } = response;
+    const encoding = single(answered["content-encoding"])?.trim().toLowerCase();
+    // An error page may be anything; it says no more than its status.
+    if (status >= 300) await response.body.dump();
     return {
-      status: response.statusCode,
-      body: await readBody(
-        response.body,
-        single(answered["content-encoding"])?.trim().toLowerCase(),
-        maxBodyBytes,
-      ),
+      status,
+      body: status < 300 ? await readBody(response.body, encoding, maxBodyBytes) : Buffer.alloc(0),
       contentType: single(answered["content-type"]),
       asksForLogin: answered["www-authenticate"] !== undefined,
     };

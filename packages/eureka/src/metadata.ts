@@ -82,10 +82,9 @@ export function metadataTexts(raw: unknown): Record<string, string> {
   const texts = Object.create(null) as Record<string, string>;
   if (!isRecord(raw)) return texts;
   for (const [key, value] of Object.entries(raw)) {
-    if ((key === "@class" || key === "class") && String(value).startsWith("java.util.")) {
-      // How the server writes an empty map, or the kind of a full one.
-      continue;
-    }
+    // How the server writes an empty map, or the kind of a full one.
+    const isClass = key === "@class" || key === "class";
+    if (isClass && typeof value === "string" && value.startsWith("java.util.")) continue;
     if (typeof value === "string") texts[key] = value;
     else if (typeof value === "number" || typeof value === "boolean") texts[key] = String(value);
   }

@@ -7,7 +7,7 @@ import {
 } from "@rollcall/core";
 
 import type { App } from "./apps.ts";
-import { decodeInstance } from "./codec.ts";
+import { decodeInstance, shown } from "./codec.ts";
 
 /** Nodes of one service by id, as they were yielded last. */
 export type KnownNodes = ReadonlyMap<string, ServiceNode>;
@@ -27,7 +27,7 @@ export function createDecoder(registry: string, weight: number): Decoder {
     decode(app, known) {
       if (app === undefined) return { nodes: [] };
       if (app.problem !== undefined) {
-        const where = { registry, operation: `decode ${app.name}` };
+        const where = { registry, operation: `decode ${shown(app.name)}` };
         throw new DiscoveryError({ code: "PROTOCOL", ...where, reason: app.problem });
       }
       const nodes: ServiceNode[] = [];

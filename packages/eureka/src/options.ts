@@ -309,8 +309,13 @@ function flag(field: string, value: unknown, fallback: boolean): boolean {
   return value;
 }
 
-function show(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+/** A value as an error shows it: short, and whatever it is. */
+export function show(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? String(value)).slice(0, 80);
+  } catch {
+    return typeof value;
+  }
 }
 
 function invalid(reason: string): DiscoveryError {

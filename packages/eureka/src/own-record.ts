@@ -11,7 +11,7 @@ import { overrideOf as statedOverride } from "./instance.ts";
 import { metadataTexts, statusKey } from "./metadata.ts";
 import type { EurekaInstance } from "./options.ts";
 import { isYounger, type Owner, ownerOf, ownerToken } from "./owner.ts";
-import { isRecord } from "./record.ts";
+import { isRecord, numberOf } from "./record.ts";
 
 /** What {@link OwnRecord} works with. */
 export interface OwnRecordContext {
@@ -238,7 +238,7 @@ function isOwnDrain(stored: StoredRecord): boolean {
 }
 
 function dirtyOf(stored: StoredRecord | undefined): number {
-  const value = Number(stored?.["lastDirtyTimestamp"]);
+  const value = numberOf(stored?.["lastDirtyTimestamp"]);
   return Number.isSafeInteger(value) ? value : 0;
 }
 
@@ -252,9 +252,7 @@ function hasAddress(stored: StoredRecord, body: InstanceBody): boolean {
 }
 
 function samePort(stored: unknown, ours: InstanceBody["port"]): boolean {
-  return (
-    isRecord(stored) &&
-    Number(stored["$"]) === ours.$ &&
-    String(stored["@enabled"]) === ours["@enabled"]
-  );
+  if (!isRecord(stored) || numberOf(stored["$"]) !== ours.$) return false;
+  const flag = stored["@enabled"];
+  return (typeof flag === "boolean" ? String(flag) : flag) === ours["@enabled"];
 }

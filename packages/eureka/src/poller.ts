@@ -30,6 +30,7 @@ export class Poller {
   readonly #backoff: Backoff;
   readonly #watchers = new Set<Watcher>();
   #loop: AbortController | undefined;
+  #closed = false;
   /** Whether the newest poll succeeded. */
   #healthy = false;
   #dueAtMs = 0;
@@ -75,8 +76,14 @@ export class Poller {
     }
   }
 
+  /** Ends the loop for good, also when a watcher that waits for nothing never hears of it. */
+  close(): void {
+    this.#closed = true;
+    this.#stop();
+  }
+
   #start(): void {
-    if (this.#loop !== undefined) return;
+    if (this.#loop !== undefined || this.#closed) return;
     this.#loop = new AbortController();
     void this.#run(this.#loop.signal);
   }

@@ -25,6 +25,7 @@ import {
   minDurationMs,
   type ResolvedOptions,
   resolveOptions,
+  show,
 } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
 import { Poller } from "./poller.ts";
@@ -89,9 +90,10 @@ class EurekaRegistry implements Registry {
     const node = this.#define(input);
     checkScope(options.scope, this);
     const { ttlMs } = options;
-    if (ttlMs !== undefined && !(ttlMs >= minDurationMs && ttlMs <= maxDurationMs)) {
+    const isRight = typeof ttlMs === "number" && ttlMs >= minDurationMs && ttlMs <= maxDurationMs;
+    if (ttlMs !== undefined && !isRight) {
       const bounds = `from ${minDurationMs} to ${maxDurationMs}`;
-      throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${String(ttlMs)}`);
+      throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${show(ttlMs)}`);
     }
     const entering = this.#register(node, options);
     this.#entering.add(entering);
@@ -125,6 +127,7 @@ class EurekaRegistry implements Registry {
         reason: "the registry is disposed",
       }),
     );
+    this.#poller.close();
     await Promise.allSettled(this.#entering);
     await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
     await this.#client.close();

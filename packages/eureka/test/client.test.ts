@@ -91,6 +91,12 @@ describe("an answer that is not what it should be is no empty registry", () => {
       "wrong or missing credentials",
     ],
     [
+      "no right, in a page of its own kind",
+      plain(401, " ".repeat(1_000_000), { "content-encoding": "br" }),
+      "AUTH",
+      "the server answered 401",
+    ],
+    [
       "no right either",
       plain(403, "", { "www-authenticate": "Basic" }),
       "AUTH",

@@ -226,6 +226,7 @@ describe("metadata, zone and id", () => {
     [{ "@class": "java.util.Collections$EmptyMap" }, {}],
     [{ class: "java.util.Collections$EmptyMap" }, {}],
     [{ class: "economy" }, { class: "economy" }],
+    [{ "@class": { toString: 0 }, class: { toString: 0 } }, {}],
     [undefined, {}],
     [null, {}],
     ["text", {}],
@@ -259,6 +260,13 @@ describe("metadata, zone and id", () => {
     expect(decodeInstance(readInstance("x", "ORDERS[4]"), context).error?.message).toBe(
       "eureka: decode ORDERS[4] of ORDERS failed: the record is not an object",
     );
+  });
+
+  test("names from outside cannot break a message into lines", () => {
+    const instance = readInstance({ ...whole, instanceId: "a\r\nINFO all is well\u0085" }, "?");
+    const { error } = decodeInstance(instance, { ...context, app: "O\u2028" });
+    expect(error?.operation).toBe("decode a\ufffd\ufffdINFO all is well\ufffd of O\ufffd");
+    expect(error?.message).not.toMatch(/[\r\n]/);
   });
 
   test("what is nested deeper than a record's fields is left out", () => {

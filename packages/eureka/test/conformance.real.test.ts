@@ -3,6 +3,7 @@ import {
   createAuthority,
   describeOwnEureka,
   type EurekaProcess,
+  freePort,
   startEureka,
 } from "@rollcall/testbed";
 import { afterAll, beforeAll, describe, test } from "vitest";
@@ -80,6 +81,32 @@ describeOwnEureka("a real Eureka server with TLS", () => {
       hasLogin: false,
       rules: modeRules,
       options: { tls },
+    }),
+  );
+});
+
+describeOwnEureka("two real Eureka servers that replicate", () => {
+  let servers: readonly EurekaProcess[] = [];
+  beforeAll(async () => {
+    const ports = [await freePort(), await freePort()];
+    const urls = ports.map((port) => `http://127.0.0.1:${port}/eureka/`);
+    const start = (port: number, index: number): Promise<EurekaProcess> =>
+      startEureka({ port, peers: urls.filter((_, other) => other !== index) });
+    servers = await Promise.all(ports.map(start));
+  });
+  afterAll(() => Promise.all(servers.map((server) => server.stop())));
+
+  conformance(
+    { describe, test },
+    eurekaSubject({
+      name: "a cluster of two Eureka servers",
+      timing,
+      // Starts at the first server, where the suite's own records go; the other has them a little later.
+      options: { random: () => 0.4 },
+      server: () => ({ url: servers[0]?.url ?? "", peerUrl: servers[1]?.url }),
+      canWipe: false,
+      hasLogin: false,
+      rules: modeRules,
     }),
   );
 });

@@ -107,6 +107,44 @@ describe("reading applications", () => {
     expect(() => buildApps(readApplications(document))).toThrow(BodyError);
   });
 
+  test("any document is a registry or a BodyError", () => {
+    const anything = fc.jsonValue({ maxDepth: 3 });
+    const oneOrMany = (one: fc.Arbitrary<unknown>): fc.Arbitrary<unknown> =>
+      fc.oneof(one, fc.array(one, { maxLength: 4 }), anything);
+    const name = fc.oneof(fc.constantFrom("A", "a", "__proto__", "toString", ""), anything);
+    const instance = fc.record(
+      {
+        instanceId: name,
+        hostName: anything,
+        status: anything,
+        actionType: anything,
+        port: anything,
+      },
+      { requiredKeys: [] },
+    );
+    const application = fc.record({ name, instance: oneOrMany(instance) }, { requiredKeys: [] });
+    const applications = fc.record(
+      { application: oneOrMany(application), apps__hashcode: anything, versions__delta: anything },
+      { requiredKeys: [] },
+    );
+    const base = apps([["A", "a"]]);
+    fc.assert(
+      fc.property(fc.oneof(applications, anything), (value) => {
+        try {
+          const document = readApplications({ applications: value });
+          applyDelta(base, document);
+          const state = buildApps(document);
+          hashOf(state);
+          const sizes = [...state.byName.values()].map(({ instances }) => instances.size);
+          expect(state.size).toBe(sizes.reduce((a, b) => a + b, 0));
+        } catch (error) {
+          expect(error).toBeInstanceOf(BodyError);
+        }
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
   test("an application whose records cannot be read harms no other", () => {
     const state = buildApps(
       readApplications({

@@ -1,4 +1,12 @@
-import { type Bed, faultProxy, type Raw, type Subject, type Timing } from "@rollcall/conformance";
+import {
+  type Bed,
+  faultProxy,
+  type FaultProxy,
+  type Faults,
+  type Raw,
+  type Subject,
+  type Timing,
+} from "@rollcall/conformance";
 import type { Registry } from "@rollcall/core";
 
 import { eurekaRegistry, type EurekaOptions } from "../src/index.ts";
@@ -8,6 +16,8 @@ import { type RawEureka, rawEureka, type RawTls } from "./raw-eureka.ts";
 export interface SubjectServer {
   /** Service URL, with user information where the server asks for some. */
   readonly url: string;
+  /** Service URL of another server of the cluster; faults hit both. */
+  readonly peerUrl?: string | undefined;
   /** Forgets everything; left out where others use the server too. */
   readonly wipe?: (() => void | Promise<void>) | undefined;
   readonly tls?: RawTls | undefined;
@@ -49,51 +59,74 @@ export function eurekaSubject(given: EurekaSubjectOptions): Subject {
       ...(hasLogin ? {} : { credentials: "the server asks for none" }),
     },
     child: { module: new URL("./child.ts", import.meta.url).href, export: "registryFor" },
-    open: () => openBed(server(), options, { canWipe, hasLogin }),
+    open: () => openBed(server(), options, canWipe),
   };
 }
 
 async function openBed(
   server: SubjectServer,
   options: Partial<EurekaOptions>,
-  { canWipe, hasLogin }: { readonly canWipe: boolean; readonly hasLogin: boolean },
+  canWipe: boolean,
 ): Promise<Bed> {
-  const url = new URL(server.url);
-  const proxy = await faultProxy({ host: url.hostname, port: Number(url.port) });
-  const throughProxy = new URL(server.url);
-  throughProxy.port = String(proxy.port);
-  const link = { ...options, servers: throughProxy.href };
+  const urls = [server.url, ...(server.peerUrl === undefined ? [] : [server.peerUrl])];
+  const proxies = await Promise.all(urls.map((url) => proxyFor(new URL(url))));
+  const faults = together(proxies);
+  const throughProxies = urls.map((url, index) => {
+    const through = new URL(url);
+    through.port = String(proxies[index]?.port);
+    return through;
+  });
+  const servers = throughProxies.map(({ href }) => href);
+  const link = { ...options, servers };
   const raw = rawOf(rawEureka(server.url, server.tls));
   return {
     connect({ credentials } = {}): Registry {
       if (credentials !== "wrong") return eurekaRegistry(link);
-      throughProxy.password = "not-this-one";
-      return eurekaRegistry({ ...link, servers: throughProxy.href });
+      for (const url of throughProxies) url.password = "not-this-one";
+      return eurekaRegistry({ ...link, servers: throughProxies.map(({ href }) => href) });
     },
-    faults: proxy,
+    faults,
     raw: canWipe
       ? {
           ...raw,
           async wipe() {
             await server.wipe?.();
-            proxy.cut();
+            faults.cut();
           },
         }
       : raw,
     activity: {
       get open() {
-        return proxy.connections;
+        return sum(proxies.map(({ connections }) => connections));
       },
       get started() {
-        return proxy.accepted;
+        return sum(proxies.map(({ accepted }) => accepted));
       },
     },
     link,
     async [Symbol.asyncDispose]() {
-      if (!hasLogin) throughProxy.password = "";
-      await proxy.close();
+      await Promise.all(proxies.map((proxy) => proxy.close()));
     },
   };
+}
+
+function proxyFor({ hostname, port }: URL): Promise<FaultProxy> {
+  return faultProxy({ host: hostname, port: Number(port) });
+}
+
+function together(all: readonly Faults[]): Faults {
+  const each = (act: (one: Faults) => void) => (): void => all.forEach(act);
+  return {
+    refuse: each((one) => one.refuse()),
+    stall: each((one) => one.stall()),
+    cut: each((one) => one.cut()),
+    halfOpen: each((one) => one.halfOpen()),
+    restore: each((one) => one.restore()),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
 }
 
 function rawOf(eureka: RawEureka): Raw {

@@ -89,6 +89,8 @@ describe("other options", () => {
     [{ intervalMs: "30" }, 'intervalMs must be a whole number from 10 to 86400000, got "30"'],
     [{ weight: -1 }, "weight must be a finite number >= 0, got -1"],
     [{ weight: Number.NaN }, "weight must be a finite number >= 0"],
+    [{ weight: "5" }, 'weight must be a finite number >= 0, got "5"'],
+    [{ weight: null }, "weight must be a finite number >= 0, got null"],
     [{ timeouts: { readMs: 0 } }, "timeouts.readMs must be"],
     [{ timeouts: { connectMs: 1.5 } }, "timeouts.connectMs must be"],
     [{ timeouts: { sendMs: -1 } }, "timeouts.sendMs must be"],
@@ -129,6 +131,10 @@ describe("other options", () => {
     const error = refusal(options === null ? null : { ...good, ...options });
     expect(error.reason).toContain(reason);
     expect(error.message).not.toContain("secret");
+  });
+
+  test("a value that cannot be shown is named by its kind", () => {
+    expect(refusal({ ...good, weight: 5n }).reason).toMatch(/got bigint$/);
   });
 
   test("the defaults", () => {

@@ -1,5 +1,8 @@
+import { text } from "node:stream/consumers";
+
 import { createDiscovery, type Registration, type Registry } from "@rollcall/core";
 import { type EurekaServer, startEurekaServer } from "@rollcall/eureka-server";
+import { type Clock, systemClock } from "@rollcall/core/adapter";
 import { until } from "@rollcall/testbed";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 
@@ -115,6 +118,8 @@ describe("a record", () => {
     [input, { ttlMs: 5 }, "ttlMs must be a number from 300 to 259200000, got 5"],
     [input, { ttlMs: 1e12 }, "ttlMs must be a number from 300 to 259200000"],
     [input, { ttlMs: Number.NaN }, "ttlMs must be a number from 300"],
+    [input, { ttlMs: "900" as unknown as number }, "ttlMs must be a number from 300"],
+    [input, { ttlMs: null as unknown as number }, "ttlMs must be a number from 300"],
     [input, { scope: { group: "g" } }, "scope key"],
   ])("%j is refused at once", (node, options, reason) => {
     expect(() => void connect().register(node, options)).toThrow(reason);
@@ -176,11 +181,46 @@ describe("a registration", () => {
     expect(await stored()).toMatchObject({ status: "UP", overriddenStatus: "UNKNOWN" });
   });
 
+  test("puts up with whatever is stored under its id", async () => {
+    const odd = { toString: 0 };
+    const fields = { lastDirtyTimestamp: odd, port: { $: odd, "@enabled": odd }, securePort: [] };
+    let held: object | undefined = {
+      metadata: { "@class": odd },
+      overriddenStatus: odd,
+      ...fields,
+    };
+    await using fake = await startFake((request, response) => {
+      void (async () => {
+        const body = await text(request);
+        if (request.method === "POST") held = (JSON.parse(body) as { instance: object }).instance;
+        if (request.method === "DELETE") held = undefined;
+        const status = request.method === "GET" && held === undefined ? 404 : 200;
+        plain(status, JSON.stringify({ instance: held }))(request, response);
+        // Whatever is entered is garbled in all that is not its owner's mark.
+        if (request.method === "GET" && held !== undefined) held = { ...held, ...fields };
+      })();
+    });
+    const registration = await connect({ servers: fake.url }).register(input, { ttlMs });
+    await generationAfter(registration, 1);
+    await registration.deregister();
+    expect(held).toBeUndefined();
+  });
+
   test("is removed only while it is its own", async () => {
     const registration = await connect().register(input);
     await raw.register({ ...input, id, port: 9 });
     await registration.deregister();
     expect(await stored()).toMatchObject({ port: { $: 9 } });
+  });
+
+  test("fails when the server finds it wrong", async () => {
+    await using refusing = await startFake((request, response) => {
+      plain(request.method === "GET" ? 404 : 400)(request, response);
+    });
+    await expect(connect({ servers: refusing.url }).register(input)).rejects.toMatchObject({
+      code: "INVALID",
+      reason: "the server answered 400: it refuses what was sent",
+    });
   });
 
   test("fails when the server refuses it, and keeps trying while it may mend", async () => {
@@ -263,6 +303,38 @@ describe("an operator's", () => {
     await registration.update({ weight: 50, metadata: { a: "2" } });
     expect(await stored()).toMatchObject({ metadata: { weight: "50", note: "hello", a: "2" } });
   });
+});
+
+test("disposal takes out every record, waits for those on their way, and ends all loops", async () => {
+  const waiting = new Set<object>();
+  const clock: Clock = {
+    ...systemClock,
+    after(delayMs, callback) {
+      const wait = {};
+      waiting.add(wait);
+      const cancel = systemClock.after(delayMs, () => {
+        waiting.delete(wait);
+        callback();
+      });
+      return () => {
+        waiting.delete(wait);
+        cancel();
+      };
+    },
+  };
+  const registry = connect({ clock, intervalMs: 10 });
+  const stop = new AbortController();
+  const watching = registry.watch({ service: "orders" }, stop.signal)[Symbol.asyncIterator]();
+  await watching.next();
+  // From here on nobody asks the watch for more.
+  await registry.register(input);
+  const onItsWay = registry.register({ ...input, port: 8081 });
+  await registry[Symbol.asyncDispose]();
+  await Promise.allSettled([onItsWay]);
+  expect((await raw.send("GET", "apps/orders")).status).toBe(404);
+  expect(waiting.size).toBe(0);
+  await expect(watching.next()).rejects.toMatchObject({ code: "CLOSED" });
+  stop.abort();
 });
 
 test("a node is seen as it was registered, in its registry's spelling", async () => {

@@ -132,6 +132,7 @@ class Engine implements Proxy {
         totalTimeoutMs: options.totalTimeoutMs ?? 0,
         maxRequestsPerConnection: options.maxRequestsPerConnection ?? 0,
         lingerMs: 2_000,
+        discardMs: 30_000,
       },
       newFraming,
       isClosing: () => this.#closing,

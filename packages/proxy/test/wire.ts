@@ -1,7 +1,34 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 
-import type { Attempt, Forward, ListenAddress, UpstreamNode } from "../src/index.ts";
+import { onTestFinished } from "vitest";
+
+import {
+  type Attempt,
+  createProxy,
+  type Forward,
+  type ListenAddress,
+  type ProxyOptions,
+  type UpstreamNode,
+} from "../src/index.ts";
+
+/** A proxy on a free port, gone when the test is. */
+export async function proxyWith(options: ProxyOptions): Promise<ListenAddress> {
+  const proxy = createProxy(options);
+  onTestFinished(() => proxy.close({ drainMs: 0 }));
+  return proxy.listen({ host: "127.0.0.1", port: 0 });
+}
+
+/** One GET that asks for the connection to be closed. */
+export const get = (target: string, more = ""): string =>
+  `GET ${target} HTTP/1.1\r\nHost: shop.example\r\n${more}Connection: close\r\n\r\n`;
+
+/** Answers with what it received. */
+export function echoNode(): ReturnType<typeof httpNode> {
+  return httpNode((request, response) => {
+    response.end(JSON.stringify({ url: request.url, headers: request.headers }));
+  });
+}
 
 /** A node for one test: an HTTP server on a free port. */
 export async function httpNode(

@@ -238,12 +238,10 @@ export class ClientConnection implements ExchangeClient, Peer {
   }
 
   reply(reply: Reply, head: ReceivedHead, keepAlive: boolean): void {
-    const stays = keepAlive && this.mayStay;
     let connection = "";
-    if (!stays) connection = "Connection: close\r\n";
+    if (!keepAlive) connection = "Connection: close\r\n";
     else if (head.httpVersion === "1.0") connection = "Connection: keep-alive\r\n";
     this.#socket.write(replyText(reply, head.method !== "HEAD", connection), "latin1");
-    this.finished(stays);
   }
 
   get mayStay(): boolean {

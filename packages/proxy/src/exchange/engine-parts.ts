@@ -12,6 +12,8 @@ export interface ExchangeLimits {
   readonly totalTimeoutMs: number;
   readonly maxRequestsPerConnection: number;
   readonly lingerMs: number;
+  /** How long the rest of a body is thrown away, after its answer. */
+  readonly discardMs: number;
 }
 
 /** What exchanges need from the engine, shared by all of them. */

@@ -30,7 +30,7 @@ export interface ExchangeClient {
   pauseReading(): void;
   /** Whether the connection may be used for a further request. */
   readonly mayStay: boolean;
-  /** Sends a whole answer and ends the exchange. */
+  /** Sends a whole answer. */
   reply(reply: Reply, head: ReceivedHead, keepAlive: boolean): void;
   /** The exchange is over; its answer was sent whole. */
   finished(keepAlive: boolean): void;
@@ -69,6 +69,7 @@ type Stage =
   | "waiting" // for the answer's head; the body may still be on its way
   | "answering"
   | "flushing" // all is said, but the client has not taken it
+  | "discarding" // the answer was out before the body was in; the rest of that is nobody's
   | "tunnel"
   | "over";
 
@@ -94,6 +95,8 @@ export class Exchange implements NodeUser {
   #bodyBegun = false;
   #bodyDone: boolean;
   #bodyBytes = 0;
+  /** Whether where the body ends is unknown. */
+  #badBody = false;
   #upgrade = "";
   /** Answer's head that waits for the first piece of its body. */
   #answerHead = "";
@@ -121,7 +124,9 @@ export class Exchange implements NodeUser {
 
   /** Whether the client's body may be handed over. */
   get wantsBody(): boolean {
-    return !this.#bodyDone && this.#node !== undefined && this.#stage !== "connecting";
+    if (this.#bodyDone) return false;
+    if (this.#stage === "discarding") return true;
+    return this.#node !== undefined && this.#stage !== "connecting";
   }
 
   get bodyDone(): boolean {
@@ -262,9 +267,11 @@ export class Exchange implements NodeUser {
    */
   takeBody(bytes: Buffer, from: number, to: number): number {
     const body = this.#body!;
-    const node = this.#node!;
     body.take(bytes, from, to);
+    if (this.#stage === "discarding") return this.#discard(body, to);
+    const node = this.#node!;
     if (body.bad) {
+      this.#badBody = true;
       this.#fail("bad_request", "the chunked body is malformed");
       return to;
     }
@@ -294,6 +301,40 @@ export class Exchange implements NodeUser {
     return body.next;
   }
 
+  #discard(body: BodyFraming, to: number): number {
+    if (body.bad) {
+      this.#stage = "over";
+      this.#client.finished(false);
+      return to;
+    }
+    if (body.done) {
+      this.#bodyDone = true;
+      this.#stage = "over";
+      this.deadlineMs = Infinity;
+      this.#client.finished(true);
+    }
+    return body.next;
+  }
+
+  /**
+   * Whether the rest of the body may be waited for and thrown away. Not when the client may never send it: one
+   * that asked for 100 and got the answer instead.
+   */
+  get #mayDiscard(): boolean {
+    return this.#bodyDone || this.#bodyBegun || !this.#head.expectsContinue;
+  }
+
+  /** The answer is out: the connection goes on with the next request, once this one is in. */
+  #leave(keepAlive: boolean): void {
+    if (!keepAlive || this.#bodyDone) {
+      this.#client.finished(keepAlive);
+      return;
+    }
+    this.#stage = "discarding";
+    this.deadlineMs = performance.now() + this.#parts.limits.discardMs;
+    this.#client.resumeReading();
+  }
+
   nodeDrained(): void {
     if (this.#stage === "tunnel" || this.wantsBody) this.#client.resumeReading();
     if (this.#stage === "waiting") this.#waitForAnswer();
@@ -304,7 +345,7 @@ export class Exchange implements NodeUser {
     const head = this.#head;
     const forwards = scan.status === 100 ? head.expectsContinue : scan.status === 103;
     if (!forwards || head.httpVersion === "1.0") return;
-    this.#client.write(responseText(scan, bytes, "none", ""), nothing, 0, 0, "");
+    this.#client.write(responseText(scan, bytes, "none", false, ""), nothing, 0, 0, "");
   }
 
   nodeSwitched(scan: ResponseScan, bytes: Buffer): boolean {
@@ -316,7 +357,7 @@ export class Exchange implements NodeUser {
     this.#answeredBy = this.#attempt?.node;
     this.deadlineMs = Infinity;
     const connection = `Connection: Upgrade\r\nUpgrade: ${this.#upgrade}\r\n`;
-    this.#client.write(responseText(scan, bytes, "none", connection), nothing, 0, 0, "");
+    this.#client.write(responseText(scan, bytes, "none", false, connection), nothing, 0, 0, "");
     this.#client.tunnel();
     return true;
   }
@@ -332,7 +373,7 @@ export class Exchange implements NodeUser {
     const told = this.#frame(scan, framing);
     this.#keepAlive =
       !head.close &&
-      this.#bodyDone &&
+      this.#mayDiscard &&
       !framing.isUntilClose &&
       told !== "until_close" &&
       this.#client.mayStay &&
@@ -340,7 +381,7 @@ export class Exchange implements NodeUser {
     let connection = "";
     if (!this.#keepAlive) connection = "Connection: close\r\n";
     else if (head.httpVersion === "1.0") connection = "Connection: keep-alive\r\n";
-    this.#answerHead = responseText(scan, bytes, told, connection);
+    this.#answerHead = responseText(scan, bytes, told, !framing.done, connection);
   }
 
   /** How the body is read, and what the client is told of it. RFC 9112 §6.3. */
@@ -434,7 +475,7 @@ export class Exchange implements NodeUser {
     }
     this.#attemptOver(this.#status >= 500 ? "http_failure" : "ok", nowMs);
     this.#over(nowMs);
-    this.#client.finished(this.#keepAlive);
+    this.#leave(this.#keepAlive);
   }
 
   nodeTunnel(bytes: Buffer, from: number, to: number): void {
@@ -484,6 +525,7 @@ export class Exchange implements NodeUser {
         return;
       case "routing":
       case "flushing":
+      case "discarding":
       case "over":
     }
   }
@@ -512,7 +554,7 @@ export class Exchange implements NodeUser {
 
   /** The client is gone. */
   clientGone(): void {
-    if (this.#stage === "over") return;
+    if (this.#stage === "over" || this.#stage === "discarding") return;
     const outcome = this.#stage === "tunnel" ? "ok" : "cancelled";
     this.#dropNode();
     this.#attemptOver(outcome);
@@ -541,6 +583,10 @@ export class Exchange implements NodeUser {
       case "answering":
       case "flushing":
         this.#breakOff(this.#client.pendingBytes > 0 ? "cancelled" : "timeout");
+        return;
+      case "discarding":
+        this.#stage = "over";
+        this.#client.finished(false);
         return;
       case "tunnel":
       case "over":
@@ -607,8 +653,15 @@ export class Exchange implements NodeUser {
   #reply(reply: Reply): void {
     this.#status = reply.status;
     this.#over();
-    const keepAlive = this.#bodyDone && !this.#head.close && !this.#parts.isClosing();
+    const { close } = this.#head;
+    const keepAlive =
+      this.#mayDiscard &&
+      !this.#badBody &&
+      !close &&
+      this.#client.mayStay &&
+      !this.#parts.isClosing();
     this.#client.reply(reply, this.#head, keepAlive);
+    this.#leave(keepAlive);
   }
 
   #over(nowMs: number = performance.now()): void {

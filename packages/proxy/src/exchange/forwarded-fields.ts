@@ -48,10 +48,11 @@ export class ForwardedFields {
   }
 
   #write(head: ReceivedHead, chain: string, via: string): string {
-    const { remoteAddress: address, localPort, secure, host = "" } = head;
+    const { remoteAddress: address, localPort, secure, host } = head;
+    const asked = host === undefined || host === "" ? "" : `X-Forwarded-Host: ${host}\r\n`;
     return (
       `X-Real-IP: ${address}\r\nX-Forwarded-For: ${chain}${address}\r\n` +
-      `X-Forwarded-Proto: ${secure ? "https" : "http"}\r\nX-Forwarded-Host: ${host}\r\n` +
+      `X-Forwarded-Proto: ${secure ? "https" : "http"}\r\n${asked}` +
       `X-Forwarded-Port: ${localPort}\r\nVia: ${via}${this.#via}\r\n`
     );
   }

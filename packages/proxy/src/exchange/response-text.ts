@@ -11,12 +11,14 @@ export type ClientFraming =
 /**
  * The head to send to the client, up to and including its empty line. Bytes are latin1.
  *
+ * @param hasBody  Whether there is a body, not only its framing: the answer to HEAD has none.
  * @param connection  What is said about the connection, as a line with its end, or nothing.
  */
 export function responseText(
   scan: ResponseScan,
   bytes: Buffer,
   framing: ClientFraming,
+  hasBody: boolean,
   connection: string,
 ): string {
   const { kept, nominated, statusStart } = scan;
@@ -31,6 +33,9 @@ export function responseText(
   const status = line.length === 3 ? `${line} ` : line;
   let framed = "";
   if (framing === "length") framed = `Content-Length: ${scan.length}\r\n`;
-  else if (framing === "chunked") framed = "Transfer-Encoding: chunked\r\n";
+  else if (framing === "chunked") {
+    framed = "Transfer-Encoding: chunked\r\n";
+    if (scan.trailer !== "" && hasBody) framed += `Trailer: ${scan.trailer}\r\n`;
+  }
   return `HTTP/1.1 ${status}\r\n${lines}${framed}${connection}\r\n`;
 }

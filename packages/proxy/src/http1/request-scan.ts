@@ -203,7 +203,7 @@ export class RequestScan {
         }
         const status = this.#know(field, bytes, valueStart, valueEnd);
         if (status !== COMPLETE) return status;
-        if (field !== LENGTH && field !== CODING && field !== EXPECT) {
+        if (field !== LENGTH && field !== CODING && !(field === EXPECT && this.expectsContinue)) {
           if (nameStart > run) kept.add(run, nameStart);
           run = at + 2;
         }
@@ -259,10 +259,9 @@ export class RequestScan {
         this.#connection(bytes.toString("latin1", from, to).toLowerCase());
         return COMPLETE;
       case EXPECT:
-        if (bytes.toString("latin1", from, to).toLowerCase() !== "100-continue") {
-          return this.#refuse(417, "an expectation other than 100-continue");
-        }
-        this.expectsContinue = this.minor === 1;
+        // RFC 9110 §10.1.1: any other expectation may be ignored, and so may all of HTTP/1.0.
+        this.expectsContinue =
+          this.minor === 1 && bytes.toString("latin1", from, to).toLowerCase() === "100-continue";
         return COMPLETE;
       case UPGRADE:
         this.upgradeStart = from;

@@ -13,12 +13,13 @@ const known = new KnownFields([
   "connection",
   "keep-alive",
   "upgrade",
+  "trailer",
   // From here on: fields of one hop that only leave.
   "proxy-connection",
   "proxy-authenticate",
   "te",
 ]);
-const [LENGTH, CODING, CONNECTION, KEEP_ALIVE, UPGRADE] = [1, 2, 3, 4, 5] as const;
+const [LENGTH, CODING, CONNECTION, KEEP_ALIVE, UPGRADE, TRAILER] = [1, 2, 3, 4, 5, 6] as const;
 const none: readonly string[] = [];
 
 /**
@@ -46,6 +47,8 @@ export class ResponseScan {
   /** Upgrade's value; `upgradeEnd` 0: there is none. */
   upgradeStart = 0;
   upgradeEnd = 0;
+  /** Names of the trailers to come; empty: none are announced. */
+  trailer = "";
   /** Other names in Connection, in lower case: those fields belong to this hop as well. */
   nominated: readonly string[] = none;
   /** Lines that travel on, in order, without those of the framing. */
@@ -88,6 +91,7 @@ export class ResponseScan {
     this.close = this.minor === 0;
     this.keepAliveS = -1;
     this.upgradeEnd = 0;
+    this.trailer = "";
     this.nominated = none;
     const { kept } = this;
     kept.clear();
@@ -163,6 +167,9 @@ export class ResponseScan {
       case UPGRADE:
         this.upgradeStart = from;
         this.upgradeEnd = to;
+        return true;
+      case TRAILER:
+        this.trailer = bytes.toString("latin1", from, to);
         return true;
       default:
         return true;

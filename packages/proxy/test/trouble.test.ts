@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { Agent, request as httpRequest } from "node:http";
+
+import { describe, test } from "vitest";
+
+import { createProxy } from "../src/index.ts";
+import { bodyOf, forwardTo, get, httpNode, proxyWith, rawNode, talk, until } from "./wire.ts";
+
+describe("trouble", () => {
+  test("a node that is silent is a 504 and a timeout", async () => {
+    await using node = await rawNode((socket) => socket.resume());
+    const outcomes: string[] = [];
+    const timeouts = { connectMs: 5_000, sendMs: 5_000, readMs: 50 };
+    const address = await proxyWith({ route: () => forwardTo([node], outcomes, { timeouts }) });
+    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 504 /);
+    assert.deepEqual(outcomes, ["timeout"]);
+  });
+
+  test("a node that is silent on a kept connection is asked once", async () => {
+    let asked = 0;
+    await using node = await rawNode((socket) => {
+      socket.on("data", () => {
+        asked += 1;
+        if (asked === 1) socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      });
+    });
+    const outcomes: string[] = [];
+    const timeouts = { connectMs: 5_000, sendMs: 5_000, readMs: 300 };
+    const address = await proxyWith({ route: () => forwardTo([node], outcomes, { timeouts }) });
+    assert.match(await talk(address, get("/")), /ok$/);
+    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 504 /);
+    assert.equal(asked, 2);
+    assert.deepEqual(outcomes, ["ok", "timeout"]);
+  });
+
+  test("a node that takes no more of the body is a 504 after sendMs", async () => {
+    await using node = await rawNode((socket) => socket.pause());
+    const outcomes: string[] = [];
+    const timeouts = { connectMs: 5_000, sendMs: 50, readMs: 600_000 };
+    const address = await proxyWith({ route: () => forwardTo([node], outcomes, { timeouts }) });
+    const length = 64 * 1024 * 1024;
+    const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+    const enough = (received: string): boolean => received.includes("\r\n\r\n");
+    assert.match(await talk(address, head + "x".repeat(length), enough), /^HTTP\/1\.1 504 /);
+    assert.deepEqual(outcomes, ["timeout"]);
+  });
+
+  test("readMs counts from the end of the body, however long that took", async () => {
+    await using node = await httpNode((request, response) => {
+      request.resume().once("end", () => setTimeout(() => response.end("done"), 500));
+    });
+    const timeouts = { connectMs: 5_000, sendMs: 5_000, readMs: 1_500 };
+    const address = await proxyWith({ route: () => forwardTo([node], [], { timeouts }) });
+    const answer = await new Promise<string>((resolve, reject) => {
+      const request = httpRequest({ ...address, method: "POST" }, (response) => {
+        void bodyOf(response).then(resolve, reject);
+      });
+      request.once("error", reject);
+      request.write("slow");
+      setTimeout(() => request.end(" body"), 1_200);
+    });
+    assert.equal(answer, "done");
+  });
+
+  test.each([
+    ["a status that is none", "HTTP/1.1 099 X\r\nContent-Length: 0\r\n\r\n"],
+    [
+      "a coding that clients would not hear of",
+      "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nxx",
+    ],
+  ])("%s is a 502", async (_name, bytes) => {
+    await using node = await rawNode((socket) => {
+      socket.on("data", () => socket.end(bytes));
+    });
+    const outcomes: string[] = [];
+    const address = await proxyWith({ route: () => forwardTo([node], outcomes) });
+    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 502 Bad Gateway\r\n/);
+    assert.deepEqual(outcomes, ["tcp_failure"]);
+  });
+
+  test.each([
+    ["a length not reached", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"],
+    ["a missing last chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"],
+    ["a bad chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nzz\r\n"],
+  ])("%s never looks complete", async (_name, bytes) => {
+    await using node = await rawNode((socket) => {
+      socket.on("data", () => socket.end(bytes));
+    });
+    const outcomes: string[] = [];
+    const address = await proxyWith({ route: () => forwardTo([node], outcomes) });
+    const complete = await new Promise<boolean>((resolve) => {
+      const request = httpRequest({ ...address, agent: new Agent() }, (response) => {
+        response.resume();
+        response.on("error", () => undefined);
+        response.once("close", () => resolve(response.complete));
+      });
+      request.on("error", () => resolve(false));
+      request.end();
+    });
+    assert.equal(complete, false);
+    await until(() => outcomes.length === 1, "the outcome");
+    assert.deepEqual(outcomes, ["tcp_failure"]);
+  });
+
+  test.each([
+    ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc"],
+    [
+      "length and chunked",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+    [
+      "a switch nobody asked for",
+      "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    ],
+    ["nonsense", "220 smtp ready\r\n"],
+  ])("an answer with %s is a 502", async (_name, bytes) => {
+    await using node = await rawNode((socket) => {
+      socket.on("data", () => socket.end(bytes));
+    });
+    const address = await proxyWith({ route: () => forwardTo([node]) });
+    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 502 /);
+  });
+
+  test("a client that leaves cancels its request at the node", async () => {
+    await using node = await rawNode((socket) => socket.resume());
+    const outcomes: string[] = [];
+    const address = await proxyWith({ route: () => forwardTo([node], outcomes) });
+    const request = httpRequest(address);
+    request.on("error", () => undefined);
+    request.end();
+    await until(() => node.connections.size === 1, "the request to arrive");
+    request.destroy();
+    await until(() => outcomes.length === 1 && node.connections.size === 0, "the cancellation");
+    assert.deepEqual(outcomes, ["cancelled"]);
+  });
+
+  test("a route that throws is a 500, and says nothing of it", async () => {
+    const address = await proxyWith({
+      route: () => {
+        throw new Error("secret");
+      },
+    });
+    const answer = await talk(address, get("/"));
+    assert.match(answer, /^HTTP\/1\.1 500 /);
+    assert.doesNotMatch(answer, /secret/);
+  });
+});
+
+describe("closing", () => {
+  test("a running request finishes and is told to close; an idle connection closes at once", async () => {
+    const gate = Promise.withResolvers<void>();
+    let arrived = false;
+    await using node = await httpNode((_request, response) => {
+      arrived = true;
+      void gate.promise.then(() => response.end("done"));
+    });
+    const proxy = createProxy({ route: () => forwardTo([node]) });
+    const address = await proxy.listen({ host: "127.0.0.1", port: 0 });
+    const answer = talk(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => arrived, "the request to arrive");
+    assert.equal(proxy.inFlight, 1);
+    const closing = proxy.close({ drainMs: 10_000 });
+    gate.resolve();
+    await closing;
+    assert.match(await answer, /connection: close.*done$/is);
+    assert.equal(proxy.inFlight, 0);
+  });
+
+  test("what does not finish in time is cut", async () => {
+    await using node = await rawNode((socket) => socket.resume());
+    const outcomes: string[] = [];
+    const proxy = createProxy({ route: () => forwardTo([node], outcomes) });
+    const address = await proxy.listen({ host: "127.0.0.1", port: 0 });
+    const answer = talk(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => node.connections.size === 1, "the request to arrive");
+    await proxy.close({ drainMs: 20 });
+    assert.equal(await answer, "");
+    await until(() => outcomes.length === 1, "the outcome");
+    assert.deepEqual(outcomes, ["cancelled"]);
+  });
+});
