@@ -88,7 +88,6 @@ export type FailureReason =
   | "target_too_long" // 414
   | "head_too_large" // 431
   | "body_too_large" // 413
-  | "expectation_failed" // 417: an expectation other than 100-continue
   | "request_timeout" // 408: the client was too slow
   | "unsupported" // 501: CONNECT, unknown transfer coding
   | "version_unsupported" // 505

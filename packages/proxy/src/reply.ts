@@ -8,7 +8,6 @@ export const failureStatus: Readonly<Record<FailureReason, number>> = {
   request_timeout: 408,
   body_too_large: 413,
   target_too_long: 414,
-  expectation_failed: 417,
   head_too_large: 431,
   route_failed: 500,
   unsupported: 501,

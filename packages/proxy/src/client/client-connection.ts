@@ -30,7 +30,6 @@ const nothing = Buffer.alloc(0);
 const reasonOf: Readonly<Record<number, FailureReason>> = {
   400: "bad_request",
   414: "target_too_long",
-  417: "expectation_failed",
   431: "head_too_large",
   501: "unsupported",
   505: "version_unsupported",

@@ -6,7 +6,7 @@ function table(accepts: (byte: number) => boolean): Uint8Array {
   return Uint8Array.from({ length: 256 }, (_, byte) => (accepts(byte) ? 1 : 0));
 }
 
-const symbols = new Set([..."!#$%&'*+-.^_`|~"].map((char) => char.charCodeAt(0)));
+const symbols: ReadonlySet<number> = new Set(Buffer.from("!#$%&'*+-.^_`|~"));
 
 function isAlphanumeric(byte: number): boolean {
   return (
