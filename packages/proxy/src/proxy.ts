@@ -115,7 +115,7 @@ class Engine implements Proxy {
       maxInformational: options.maxInformational ?? 16,
     };
     return {
-      route: options.route,
+      route: (head) => options.route(head),
       onCompleted: options.onCompleted,
       describe: (failure) => options.describeFailure?.(failure) ?? defaultReply(failure),
       pools: new NodePools(nodeParts, dialing, {

@@ -2,7 +2,8 @@ import type { Socket } from "node:net";
 
 import type { FailureReason, Reply } from "../contract.ts";
 import type { EngineParts } from "../exchange/engine-parts.ts";
-import { Exchange, type ExchangeClient } from "../exchange/exchange.ts";
+import { Exchange } from "../exchange/exchange.ts";
+import type { ClientTunnel, ExchangeClient } from "../exchange/exchange-client.ts";
 import { type Peer, ReceivedHead } from "../http1/received-head.ts";
 import { COMPLETE, INCOMPLETE, type RequestScan } from "../http1/request-scan.ts";
 import { isHost, pathOf } from "../http1/request-target.ts";
@@ -45,6 +46,7 @@ export class ClientConnection implements ExchangeClient, Peer {
   #socket: Socket;
   #phase: Phase = "head";
   #exchange: Exchange | undefined;
+  #tunnel: ClientTunnel | undefined;
   /** The beginning of a head, or what came before it was wanted. */
   readonly #held: HeadBuffer;
   #paused = false;
@@ -93,7 +95,7 @@ export class ClientConnection implements ExchangeClient, Peer {
         this.#bodyBytes(bytes, 0, length);
         return;
       case "tunnel":
-        this.#exchange?.takeTunnel(bytes, length);
+        this.#tunnel?.clientBytes(bytes, length);
         return;
       case "lingering":
       case "closed":
@@ -268,16 +270,17 @@ export class ClientConnection implements ExchangeClient, Peer {
     this.#socket.resetAndDestroy();
   }
 
-  tunnel(): void {
+  tunnel(tunnel: ClientTunnel): void {
     this.#phase = "tunnel";
+    this.#tunnel = tunnel;
     if (this.#held.length > 0) {
       const bytes = this.#held.take();
-      this.#exchange?.takeTunnel(bytes, bytes.length);
+      tunnel.clientBytes(bytes, bytes.length);
     }
     this.resumeReading();
   }
 
-  endTunnel(): void {
+  endHalf(): void {
     if (!this.#socket.writableEnded) this.#socket.end();
   }
 
@@ -339,7 +342,7 @@ export class ClientConnection implements ExchangeClient, Peer {
         this.#linger();
         return;
       case "tunnel":
-        this.#exchange?.clientEnded();
+        this.#tunnel?.clientEnded();
         return;
       case "exchange":
         // Who hangs up has no use for the answer.
@@ -354,7 +357,8 @@ export class ClientConnection implements ExchangeClient, Peer {
     this.#phase = "closed";
     const exchange = this.#exchange;
     this.#exchange = undefined;
-    exchange?.clientGone();
+    if (this.#tunnel !== undefined) this.#tunnel.clientGone();
+    else exchange?.clientGone();
     this.#held.clear();
     this.#parts.onClosed(this);
   }

@@ -1,10 +1,8 @@
 import { isIP } from "node:net";
 
 import type { Forward, UpstreamNode } from "../contract.ts";
+import { isBodiless } from "../http1/methods.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
-
-/** Methods whose requests say nothing about a body that they do not have. */
-const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
 
 /**
  * The head to send to a node, up to and including its empty line. Bytes are latin1.
@@ -24,7 +22,7 @@ export function requestText(
   // RFC 9110 §10.1.4: the only TE value that may travel, and only when the client asked for it.
   else if (head.trailers) more = "TE: trailers\r\nConnection: TE\r\n";
   // RFC 9110 §8.6: said when the method gives a body a meaning.
-  if (head.length === -1 && !head.chunked && !bodiless.has(head.method)) {
+  if (head.length === -1 && !head.chunked && !isBodiless(head.method)) {
     more += "Content-Length: 0\r\n";
   }
   const target = forward.target ?? head.target;

@@ -99,7 +99,9 @@ export class ChunkedWalk {
           at += 1;
           this.#state = SIZE;
           break;
-        default:
+        case TRAILERS:
+        case DONE:
+        case BAD:
           return at;
       }
       if (this.bad) return at;

@@ -12,18 +12,25 @@ export interface NodeUser {
   nodeLost(loss: NodeLoss): void;
   /** An interim answer: 100, 103… */
   nodeInformed(scan: ResponseScan, bytes: Buffer): void;
-  /** The node wants to switch protocols; `false`: nobody asked for it. */
-  nodeSwitched(scan: ResponseScan, bytes: Buffer): boolean;
+  /** The node wants to switch protocols: who goes on from there; `undefined`: nobody asked for it. */
+  nodeSwitched(scan: ResponseScan, bytes: Buffer): NodeTunnel | undefined;
   /** The head of the answer: says how its body is framed, by calling `framing`. */
   nodeAnswered(scan: ResponseScan, bytes: Buffer, framing: BodyFraming): void;
   /** Bytes of the body, right after {@link nodeAnswered} in any case; the last call has `framing.done`. */
   nodeBody(bytes: Buffer, from: number, to: number, framing: BodyFraming): void;
-  /** Bytes after a switch of protocols. */
-  nodeTunnel(bytes: Buffer, from: number, to: number): void;
-  /** The node has said all it will say in a tunnel. */
+  /** What was written has left. */
+  nodeDrained(): void;
+}
+
+/** Who uses a connection after a switch of protocols. */
+export interface NodeTunnel {
+  nodeBytes(bytes: Buffer, from: number, to: number): void;
+  /** The node has said all it will say. */
   nodeEnded(): void;
   /** What was written has left. */
   nodeDrained(): void;
+  /** The connection is gone. */
+  nodeLost(): void;
 }
 
 /** How a connection to a node was lost. */
@@ -53,6 +60,7 @@ export class NodeConnection {
   #socket: Socket | undefined;
   #phase: Phase = "connecting";
   #user: NodeUser | undefined;
+  #tunnel: NodeTunnel | undefined;
   /** A head that is not whole yet. */
   #partial: Buffer | undefined;
   #informational = 0;
@@ -79,7 +87,7 @@ export class NodeConnection {
       this.#phase = "head";
       this.#user?.nodeConnected();
     });
-    socket.on("drain", () => this.#user?.nodeDrained());
+    socket.on("drain", () => (this.#tunnel ?? this.#user)?.nodeDrained());
     socket.on("end", () => this.#ended());
     let detail = "the connection closed";
     socket.on("error", (error: NodeJS.ErrnoException) => (detail = error.code ?? error.name));
@@ -134,7 +142,8 @@ export class NodeConnection {
     socket.uncork();
   }
 
-  endTunnel(): void {
+  /** Says that nothing more will be said; the node may go on. */
+  endHalf(): void {
     const socket = this.#socket;
     if (socket !== undefined && !socket.writableEnded) socket.end();
   }
@@ -150,6 +159,7 @@ export class NodeConnection {
   /** Closes it at once; its user hears nothing more. */
   destroy(): void {
     this.#user = undefined;
+    this.#tunnel = undefined;
     this.#phase = "closed";
     this.#socket?.destroy();
   }
@@ -165,7 +175,7 @@ export class NodeConnection {
         this.#body(bytes, 0, length);
         return;
       case "tunnel":
-        this.#user?.nodeTunnel(bytes, 0, length);
+        this.#tunnel?.nodeBytes(bytes, 0, length);
         return;
       case "idle":
         // An answer nobody asked for: whoever came next would take it for his own.
@@ -205,12 +215,13 @@ export class NodeConnection {
         return;
       }
       if (scan.status === 101) {
-        if (!this.#user.nodeSwitched(scan, bytes)) {
+        this.#tunnel = this.#user.nodeSwitched(scan, bytes);
+        if (this.#tunnel === undefined) {
           this.#lose("the node switched protocols unasked");
           return;
         }
         this.#phase = "tunnel";
-        if (at < end) this.#user.nodeTunnel(bytes, at, end);
+        if (at < end) this.#tunnel.nodeBytes(bytes, at, end);
         return;
       }
       this.#informational += 1;
@@ -228,8 +239,8 @@ export class NodeConnection {
 
   #ended(): void {
     const user = this.#user;
-    if (this.#phase === "tunnel" && user !== undefined) {
-      user.nodeEnded();
+    if (this.#tunnel !== undefined) {
+      this.#tunnel.nodeEnded();
       return;
     }
     if (this.#phase === "body" && this.#framing.isUntilClose && user !== undefined) {
@@ -242,11 +253,13 @@ export class NodeConnection {
   }
 
   #lose(detail: string): void {
-    const { connected, heard } = { connected: this.#phase !== "connecting", heard: this.#heard };
-    const user = this.#user;
+    const connected = this.#phase !== "connecting";
     const wasIdle = this.#phase === "idle";
+    const user = this.#user;
+    const tunnel = this.#tunnel;
     this.destroy();
-    user?.nodeLost({ detail, connected, heard });
+    if (tunnel !== undefined) tunnel.nodeLost();
+    else user?.nodeLost({ detail, connected, heard: this.#heard });
     if (wasIdle) this.#onIdleClosed(this);
   }
 }

@@ -2,6 +2,12 @@ import type { UpstreamNode } from "../contract.ts";
 import { type DialOptions, dial } from "./dial.ts";
 import { NodeConnection, type NodeParts, type NodeUser } from "./node-connection.ts";
 
+/**
+ * How long a connection may have been idle to carry a request that must not be sent twice, in ms. Nodes close
+ * idle connections after seconds, and such a request cannot be repeated when it meets the closing.
+ */
+const freshMs = 1_000;
+
 /** Bounds of the connections to one node. */
 export interface PoolLimits {
   readonly maxIdle: number;
@@ -43,12 +49,12 @@ export class NodePool {
   /**
    * An idle connection, ready to send.
    *
-   * @param sinceMs  Only one that became idle after this.
+   * @param isRepeatable  Whether the request may be sent again: if not, only a fresh one will do.
    */
-  reuse(user: NodeUser, sinceMs: number): NodeConnection | undefined {
+  reuse(user: NodeUser, isRepeatable: boolean, nowMs: number): NodeConnection | undefined {
     for (let newest = this.#idle.pop(); newest !== undefined; newest = this.#idle.pop()) {
       if (!newest.isUsable) continue;
-      if (newest.idleSinceMs < sinceMs) {
+      if (!isRepeatable && newest.idleSinceMs < nowMs - freshMs) {
         this.#idle.push(newest);
         return undefined;
       }
