@@ -35,10 +35,10 @@ export class Attempts {
   /**
    * Goes on to a node that was not tried yet.
    *
-   * @returns `undefined` when there is none, or no further try is allowed.
-   * @throws what `pick` throws.
+   * @returns `undefined` when there is none, or no further try is allowed; `failed` when `pick` threw, which
+   *   must not end the process: this may be called from a socket's event.
    */
-  next(): UpstreamNode | undefined {
+  next(): UpstreamNode | undefined | "failed" {
     const forward = this.#forward;
     const { retryTimeoutMs } = forward;
     const nowMs = performance.now();
@@ -47,7 +47,12 @@ export class Attempts {
       if (retryTimeoutMs > 0 && nowMs - this.#startedAtMs > retryTimeoutMs) return undefined;
       this.#further -= 1;
     }
-    const attempt = forward.pick(this.tried);
+    let attempt: Attempt | undefined;
+    try {
+      attempt = forward.pick(this.tried);
+    } catch {
+      return "failed";
+    }
     if (attempt === undefined) return undefined;
     (this.#tried ??= []).push(attempt.node);
     this.#current = attempt;

@@ -17,7 +17,6 @@ import { requestText } from "./request-text.ts";
 import { responseText } from "./response-text.ts";
 import { Tunnel } from "./tunnel.ts";
 
-const noNodes: readonly UpstreamNode[] = Object.freeze([]);
 const nothing = Buffer.alloc(0);
 
 /** Why an exchange cannot go on as it is. */
@@ -133,9 +132,10 @@ export class Exchange implements NodeUser {
   #tryNext(last: Failure): void {
     let failure = last;
     for (;;) {
-      const node = this.#pick();
-      if (node === "failed") return;
-      if (node === undefined) break;
+      const node = this.#attempts!.next();
+      if (node === "failed")
+        failure = { reason: "route_failed", detail: "no node could be chosen" };
+      if (node === "failed" || node === undefined) break;
       if (!isForbidden(node, this.#parts.dialing)) {
         this.#pool = this.#parts.pools.of(node);
         this.#connect(true);
@@ -146,16 +146,6 @@ export class Exchange implements NodeUser {
       failure = { reason: "connect_failed", detail: "the node's address is not allowed" };
     }
     this.#fail(failure.reason, failure.detail);
-  }
-
-  /** A pick that throws must not end the process: it may be called from a socket's event. */
-  #pick(): UpstreamNode | undefined | "failed" {
-    try {
-      return this.#attempts!.next();
-    } catch {
-      this.#fail("route_failed", "no node could be chosen");
-      return "failed";
-    }
   }
 
   #connect(mayReuse: boolean): void {
@@ -274,19 +264,13 @@ export class Exchange implements NodeUser {
       this.#answered();
     } else {
       this.#deadline.within(this.#forward!.timeouts.readMs);
-      if (client.pendingBytes > 0) this.#waitForClient();
+      if (client.pendingBytes === 0) return;
+      const node = this.#node;
+      this.#waitForClient(() => {
+        if (this.#stage === "answering") this.#deadline.within(this.#forward!.timeouts.readMs);
+        if (this.#node === node) node?.resume();
+      });
     }
-  }
-
-  /** The node is not read while the client has not taken what came: its buffer is still in use. */
-  #waitForClient(): void {
-    const node = this.#node;
-    node?.pause();
-    this.#deadline.within(this.#parts.limits.clientSendTimeoutMs);
-    this.#client.whenFlushed(() => {
-      if (this.#stage === "answering") this.#deadline.within(this.#forward!.timeouts.readMs);
-      if (this.#node === node) node?.resume();
-    });
   }
 
   #answered(): void {
@@ -295,11 +279,16 @@ export class Exchange implements NodeUser {
       return;
     }
     this.#stage = "flushing";
-    this.#node?.pause();
-    this.#deadline.within(this.#parts.limits.clientSendTimeoutMs);
-    this.#client.whenFlushed(() => {
+    this.#waitForClient(() => {
       if (this.#stage === "flushing") this.#finish();
     });
+  }
+
+  /** The node is not read while the client has not taken what came: its buffer is still in use. */
+  #waitForClient(then: () => void): void {
+    this.#node?.pause();
+    this.#deadline.within(this.#parts.limits.clientSendTimeoutMs);
+    this.#client.whenFlushed(then);
   }
 
   #finish(): void {
@@ -436,7 +425,7 @@ export class Exchange implements NodeUser {
         reason,
         status: failureStatus[reason],
         detail,
-        tried: this.#attempts?.tried ?? noNodes,
+        tried: this.#attempts?.tried ?? [],
         context: this.#context,
       }),
     );
