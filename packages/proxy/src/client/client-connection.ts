@@ -4,9 +4,9 @@ import type { FailureReason, Reply } from "../contract.ts";
 import type { EngineParts } from "../exchange/engine-parts.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ClientTunnel, ExchangeClient } from "../exchange/exchange-client.ts";
+import { receiveHead } from "../http1/receive-head.ts";
 import { type Peer, ReceivedHead } from "../http1/received-head.ts";
 import { COMPLETE, INCOMPLETE, type RequestScan } from "../http1/request-scan.ts";
-import { isHost, pathOf } from "../http1/request-target.ts";
 import { failureStatus, replyText } from "../reply.ts";
 import { HeadBuffer } from "./head-buffer.ts";
 
@@ -139,8 +139,11 @@ export class ClientConnection implements ExchangeClient, Peer {
       return;
     }
     const end = scan.end;
-    const head = this.#received(bytes);
-    if (head === undefined) return;
+    const head = receiveHead(scan, bytes, this);
+    if (!(head instanceof ReceivedHead)) {
+      this.#refuse(head.status, head.fault);
+      return;
+    }
     this.#requests += 1;
     const exchange = new Exchange(this.#parts, this, head, performance.now());
     this.#exchange = exchange;
@@ -148,22 +151,6 @@ export class ClientConnection implements ExchangeClient, Peer {
     exchange.start();
     if (this.#exchange === exchange) this.#bodyBytes(bytes, end, to);
     else this.#nextBytes(bytes, end, to);
-  }
-
-  /** What the scan found, as a head of its own; `undefined` when it was refused. */
-  #received(bytes: Buffer): ReceivedHead | undefined {
-    const { scan } = this.#parts;
-    const method = bytes.toString("latin1", scan.start, scan.methodEnd);
-    if (method === "CONNECT") return this.#refuse(501, "CONNECT is not served");
-    const target = bytes.toString("latin1", scan.targetStart, scan.targetEnd);
-    const path = pathOf(target, method);
-    if (path === undefined) return this.#refuse(400, "the request target is not a path");
-    const head = new ReceivedHead(scan, bytes, this, path.path, path.authority);
-    const { host } = head;
-    if (host !== undefined && !isHost(host)) {
-      return this.#refuse(400, "the Host field is malformed");
-    }
-    return head;
   }
 
   #bodyBytes(bytes: Buffer, from: number, to: number): void {
@@ -308,7 +295,7 @@ export class ClientConnection implements ExchangeClient, Peer {
   }
 
   /** Says why a head is not served, and ends the connection: where the next one begins is unknown. */
-  #refuse(status: number, detail: string): undefined {
+  #refuse(status: number, detail: string): void {
     const reason = reasonOf[status] ?? (status === 408 ? "request_timeout" : "bad_request");
     const reply = this.#parts.describe({
       reason,
@@ -318,7 +305,6 @@ export class ClientConnection implements ExchangeClient, Peer {
     });
     this.#socket.write(replyText(reply, true, "Connection: close\r\n"), "latin1");
     this.#linger();
-    return undefined;
   }
 
   /**

@@ -11,7 +11,6 @@ export class RequestBody {
   readonly #framing: BodyFraming;
   readonly #maxBytes: number;
   readonly #expectsContinue: boolean;
-  #bytes = 0;
   /** Head that waits for the first piece of the body, to leave with it. */
   #head = "";
   /** Whether any of it was taken from the client: then no other node can have it. */
@@ -34,7 +33,7 @@ export class RequestBody {
   }
 
   get tooLarge(): boolean {
-    return this.#bytes > this.#maxBytes;
+    return this.#framing.dataBytes > this.#maxBytes;
   }
 
   /**
@@ -56,7 +55,6 @@ export class RequestBody {
     const framing = this.#framing;
     framing.take(bytes, from, to);
     const { passEnd: end, tail } = framing;
-    this.#bytes += end - from;
     if (end > from) this.begun = true;
     if (framing.bad || this.tooLarge) return to;
     const text = this.#head;

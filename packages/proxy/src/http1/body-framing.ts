@@ -10,6 +10,7 @@ import { trailersToForward } from "./trailers.ts";
 export class BodyFraming {
   readonly #limits: ChunkLimits;
   #left = 0;
+  #taken = 0;
   #untilClose = false;
   #chunks: ChunkedWalk | undefined;
   #bad = false;
@@ -43,6 +44,7 @@ export class BodyFraming {
 
   #start(left: number, untilClose: boolean, chunks: ChunkedWalk | undefined): void {
     this.#left = left;
+    this.#taken = 0;
     this.#untilClose = untilClose;
     this.#chunks = chunks;
     this.#bad = false;
@@ -50,6 +52,11 @@ export class BodyFraming {
 
   get isUntilClose(): boolean {
     return this.#untilClose;
+  }
+
+  /** Bytes of the body so far, without what frames them. */
+  get dataBytes(): number {
+    return this.#chunks === undefined ? this.#taken : this.#chunks.dataBytes;
   }
 
   /** Whether all of the body was taken. */
@@ -72,11 +79,13 @@ export class BodyFraming {
     if (this.#chunks !== undefined) {
       this.#takeChunks(this.#chunks, bytes, from, to, onData);
     } else if (this.#untilClose) {
+      this.#taken += to - from;
       this.passEnd = to;
       this.next = to;
     } else {
       const end = Math.min(to, from + this.#left);
       this.#left -= end - from;
+      this.#taken += end - from;
       this.passEnd = end;
       this.next = end;
     }

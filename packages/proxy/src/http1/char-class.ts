@@ -44,3 +44,4 @@ export const LF = 0x0a;
 export const SP = 0x20;
 export const TAB = 0x09;
 export const COLON = 0x3a;
+export const DOT = 0x2e;

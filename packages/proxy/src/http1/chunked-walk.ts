@@ -1,4 +1,4 @@
-import { CR, hexDigit, LF, valueByte } from "./char-class.ts";
+import { CR, hexDigit, LF, tokenByte, valueByte } from "./char-class.ts";
 
 /** Bounds of what surrounds the data of a chunked body. */
 export interface ChunkLimits {
@@ -13,7 +13,13 @@ const [SIZE, EXTENSION, SIZE_END, DATA, DATA_CR, DATA_LF, TRAILERS, DONE, BAD] =
 ] as const;
 type State = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
-const semicolon = 0x3b;
+/** Inside of an extension: `;name`, `;name=token` or `;name="quoted"`. */
+const [NAME_START, NAME, VALUE_START, VALUE, QUOTED, ESCAPED, QUOTED_END] = [
+  0, 1, 2, 3, 4, 5, 6,
+] as const;
+type ExtensionState = 0 | 1 | 2 | 3 | 4 | 5 | 6;
+
+const [SEMICOLON, EQUALS, QUOTE, BACKSLASH] = [0x3b, 0x3d, 0x22, 0x5c] as const;
 /** More digits than any chunk needs: 16⁸ bytes are 4 GiB. */
 const maxDigits = 8;
 
@@ -26,10 +32,13 @@ const maxDigits = 8;
 export class ChunkedWalk {
   readonly #limits: ChunkLimits;
   #state: State = SIZE;
+  #extensionState: ExtensionState = NAME_START;
   #left = 0;
   #digits = 0;
   #extensionBytes = 0;
   #trailers = "";
+  /** Bytes of data so far, without their framing. */
+  dataBytes = 0;
 
   constructor(limits: ChunkLimits) {
     this.#limits = limits;
@@ -85,6 +94,7 @@ export class ChunkedWalk {
           const end = Math.min(to, at + this.#left);
           onData?.(at, end);
           this.#left -= end - at;
+          this.dataBytes += end - at;
           at = end;
           if (this.#left === 0) this.#state = DATA_CR;
           break;
@@ -152,8 +162,9 @@ export class ChunkedWalk {
       return this.#fail(at);
     } else if (byte === CR) {
       this.#state = SIZE_END;
-    } else if (byte === semicolon) {
+    } else if (byte === SEMICOLON) {
       this.#state = EXTENSION;
+      this.#extensionState = NAME_START;
     } else {
       return this.#fail(at);
     }
@@ -162,11 +173,20 @@ export class ChunkedWalk {
 
   #extension(bytes: Buffer, from: number, to: number): number {
     let at = from;
-    while (at < to && valueByte[bytes[at]!] === 1) at += 1;
+    let state = this.#extensionState;
+    for (; at < to; at += 1) {
+      const byte = bytes[at]!;
+      const next = afterByte(state, byte);
+      if (next === undefined) break;
+      state = next;
+    }
+    this.#extensionState = state;
     this.#extensionBytes += at - from;
     if (this.#extensionBytes > this.#limits.maxExtensionBytes) return this.#fail(at);
     if (at === to) return at;
-    if (bytes[at] !== CR) return this.#fail(at);
+    if (bytes[at] !== CR || !(state === NAME || state === VALUE || state === QUOTED_END)) {
+      return this.#fail(at);
+    }
     this.#state = SIZE_END;
     return at + 1;
   }
@@ -174,5 +194,31 @@ export class ChunkedWalk {
   #fail(at: number): number {
     this.#state = BAD;
     return at;
+  }
+}
+
+/** Where an extension is after one more byte; `undefined`: the byte is no part of it. */
+function afterByte(state: ExtensionState, byte: number): ExtensionState | undefined {
+  switch (state) {
+    case NAME_START:
+      return tokenByte[byte] === 1 ? NAME : undefined;
+    case NAME:
+      if (byte === EQUALS) return VALUE_START;
+      if (byte === SEMICOLON) return NAME_START;
+      return tokenByte[byte] === 1 ? NAME : undefined;
+    case VALUE_START:
+      if (byte === QUOTE) return QUOTED;
+      return tokenByte[byte] === 1 ? VALUE : undefined;
+    case VALUE:
+      if (byte === SEMICOLON) return NAME_START;
+      return tokenByte[byte] === 1 ? VALUE : undefined;
+    case QUOTED:
+      if (byte === QUOTE) return QUOTED_END;
+      if (byte === BACKSLASH) return ESCAPED;
+      return valueByte[byte] === 1 ? QUOTED : undefined;
+    case ESCAPED:
+      return valueByte[byte] === 1 ? QUOTED : undefined;
+    case QUOTED_END:
+      return byte === SEMICOLON ? NAME_START : undefined;
   }
 }

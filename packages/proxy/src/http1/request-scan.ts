@@ -1,4 +1,5 @@
-import { COLON, CR, LF, SP, TAB, targetByte, tokenByte, valueByte } from "./char-class.ts";
+import { COLON, CR, DOT, LF, SP, TAB, targetByte, tokenByte, valueByte } from "./char-class.ts";
+import { ConnectionOptions } from "./connection-options.ts";
 import { KnownFields, nextHash } from "./known-fields.ts";
 import { parseLength } from "./length.ts";
 import { Runs } from "./runs.ts";
@@ -41,7 +42,14 @@ const [HOST, LENGTH, CODING, CONNECTION, EXPECT, UPGRADE, TE, VIA, FORWARDED_FOR
   1, 2, 3, 4, 5, 6, 7, 8, 9,
 ] as const;
 
-const none: readonly string[] = [];
+/** Codings that we do not know, and a final chunked. */
+const furtherCodings = /^(?:(?!chunked)[\w!#$%&'*+.^`|~-]+[ \t]*,[ \t]*)+chunked$/;
+
+const [ZERO, ONE, NINE] = [0x30, 0x31, 0x39] as const;
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}
 
 /**
  * Reads one request head where it lies, and remembers offsets into it.
@@ -53,7 +61,9 @@ const none: readonly string[] = [];
  */
 export class RequestScan {
   readonly #limits: HeadLimits;
-  #upgrades = false;
+  readonly #connection = new ConnectionOptions();
+  /** Whether the field that was just taken in goes on as it is. */
+  #travels = false;
   /** Why the head was refused, when it was. */
   fault = "";
 
@@ -74,8 +84,6 @@ export class RequestScan {
   /** Content-Length; -1: there is none. */
   length = -1;
   chunked = false;
-  /** Whether the client wants the connection closed after the answer. */
-  close = false;
   /** Whether it waits for 100 before it sends its body. */
   expectsContinue = false;
   /** Whether it takes trailers. */
@@ -83,8 +91,6 @@ export class RequestScan {
   /** Upgrade's value, when Connection names it; `upgradeEnd` 0: there is none. */
   upgradeStart = 0;
   upgradeEnd = 0;
-  /** Other names in Connection, in lower case: those fields belong to this hop as well. */
-  nominated: readonly string[] = none;
   /** Lines that travel on, in order. Host is not among them: its value is written first. */
   readonly kept: Runs = new Runs();
   /** Values of X-Forwarded-For and of Via, in order. */
@@ -93,6 +99,16 @@ export class RequestScan {
 
   constructor(limits: HeadLimits) {
     this.#limits = limits;
+  }
+
+  /** Whether the connection ends with the answer. */
+  get close(): boolean {
+    return !this.#connection.stays(this.minor);
+  }
+
+  /** Names in Connection, in lower case: those fields belong to this hop as well. */
+  get nominated(): readonly string[] {
+    return this.#connection.nominated;
   }
 
   /**
@@ -110,50 +126,55 @@ export class RequestScan {
     this.start = at;
     const limit = at + this.#limits.maxBytes;
     const last = Math.min(to, limit);
-    const missing = (): number =>
-      to < limit ? INCOMPLETE : this.#refuse(431, "the head is too large");
-
+    const mayGrow = to < limit;
     while (at < last && tokenByte[bytes[at]!] === 1) at += 1;
-    if (at === last) return missing();
+    if (at === last) return this.#missing(mayGrow);
     if (bytes[at] !== SP || at === this.start) return this.#refuse(400, "the method is malformed");
     this.methodEnd = at;
     at += 1;
     this.targetStart = at;
     while (at < last && targetByte[bytes[at]!] === 1) at += 1;
     if (at === last) {
-      return to < limit ? INCOMPLETE : this.#refuse(414, "the request target is too long");
+      return mayGrow ? INCOMPLETE : this.#refuse(414, "the request target is too long");
     }
     if (bytes[at] !== SP || at === this.targetStart) {
       return this.#refuse(400, "the request target is malformed");
     }
     this.targetEnd = at;
     const version = this.#version(bytes, at + 1, last);
-    if (version !== COMPLETE) return version === INCOMPLETE ? missing() : version;
-    at += 11;
-    return this.#fields(bytes, at, last, to < limit);
+    if (version === INCOMPLETE) return this.#missing(mayGrow);
+    if (version !== COMPLETE) return version;
+    return this.#fields(bytes, at + 11, last, mayGrow);
   }
 
   /** `HTTP/1.0` or `HTTP/1.1` and the end of the line. */
   #version(bytes: Buffer, from: number, last: number): number {
-    const expected = "HTTP/1.";
-    for (let index = 0; index < expected.length; index += 1) {
+    const name = "HTTP/";
+    for (let index = 0; index < name.length; index += 1) {
       if (from + index >= last) return INCOMPLETE;
-      if (bytes[from + index] !== expected.charCodeAt(index)) {
-        const major = bytes[from + 5];
-        const isOther = index >= 5 && major !== undefined && major >= 0x30 && major <= 0x39;
-        return isOther
-          ? this.#refuse(505, "the HTTP version is not served")
-          : this.#refuse(400, "the request line is malformed");
-      }
+      if (bytes[from + index] !== name.charCodeAt(index)) return this.#noRequestLine();
     }
+    const major = from + 5 < last ? bytes[from + 5]! : ONE;
+    if (!isDigit(major)) return this.#noRequestLine();
+    if (major !== ONE) return this.#refuse(505, "the HTTP version is not served");
     if (from + 10 > last) return INCOMPLETE;
-    const minor = bytes[from + 7]! - 0x30;
-    if (bytes[from + 8] !== CR || bytes[from + 9] !== LF || minor < 0 || minor > 9) {
-      return this.#refuse(400, "the request line is malformed");
+    const minor = bytes[from + 7]!;
+    if (
+      bytes[from + 6] !== DOT ||
+      bytes[from + 8] !== CR ||
+      bytes[from + 9] !== LF ||
+      !isDigit(minor)
+    ) {
+      return this.#noRequestLine();
     }
-    // RFC 9110 §2.5: a higher minor version is answered as the highest that is known.
-    this.minor = minor === 0 ? 0 : 1;
+    // RFC 9110 §2.5 would read a higher minor version as 1.1. There is none, and not all readers do.
+    if (minor > ONE) return this.#refuse(505, "the HTTP version is not served");
+    this.minor = minor - ZERO;
     return COMPLETE;
+  }
+
+  #noRequestLine(): number {
+    return this.#refuse(400, "the request line is malformed");
   }
 
   #fields(bytes: Buffer, from: number, last: number, mayGrow: boolean): number {
@@ -203,7 +224,7 @@ export class RequestScan {
         }
         const status = this.#know(field, bytes, valueStart, valueEnd);
         if (status !== COMPLETE) return status;
-        if (field !== LENGTH && field !== CODING && !(field === EXPECT && this.expectsContinue)) {
+        if (!this.#travels) {
           if (nameStart > run) kept.add(run, nameStart);
           run = at + 2;
         }
@@ -221,13 +242,11 @@ export class RequestScan {
     this.hostEnd = 0;
     this.length = -1;
     this.chunked = false;
-    this.close = this.minor === 0;
     this.expectsContinue = false;
     this.trailers = false;
     this.upgradeStart = 0;
     this.upgradeEnd = 0;
-    this.#upgrades = false;
-    this.nominated = none;
+    this.#connection.clear();
     this.kept.clear();
     this.forwardedFor.clear();
     this.via.clear();
@@ -235,6 +254,7 @@ export class RequestScan {
 
   /** Takes in one field that means something to us. */
   #know(field: number, bytes: Buffer, from: number, to: number): number {
+    this.#travels = false;
     switch (field) {
       case HOST:
         if (this.hostEnd !== 0) return this.#refuse(400, "more than one Host field");
@@ -246,29 +266,28 @@ export class RequestScan {
         const length = parseLength(bytes, from, to);
         if (length === -1) return this.#refuse(400, "Content-Length is malformed");
         this.length = length;
+        this.#travels = true;
         return COMPLETE;
       }
       case CODING:
-        if (this.chunked) return this.#refuse(400, "more than one Transfer-Encoding field");
-        if (bytes.toString("latin1", from, to).toLowerCase() !== "chunked") {
-          return this.#refuse(501, "a transfer coding other than chunked");
-        }
-        this.chunked = true;
-        return COMPLETE;
+        return this.#coding(bytes.toString("latin1", from, to).toLowerCase());
       case CONNECTION:
-        this.#connection(bytes.toString("latin1", from, to).toLowerCase());
+        this.#connection.add(bytes.toString("latin1", from, to));
         return COMPLETE;
       case EXPECT:
         // RFC 9110 §10.1.1: any other expectation may be ignored, and so may all of HTTP/1.0.
-        this.expectsContinue =
-          this.minor === 1 && bytes.toString("latin1", from, to).toLowerCase() === "100-continue";
+        if (this.minor === 0 || this.expectsContinue) return COMPLETE;
+        this.expectsContinue = bytes.toString("latin1", from, to).toLowerCase() === "100-continue";
+        this.#travels = this.expectsContinue;
         return COMPLETE;
       case UPGRADE:
         this.upgradeStart = from;
         this.upgradeEnd = to;
         return COMPLETE;
       case TE:
-        this.trailers ||= /(?:^|[\s,])trailers\s*(?:,|$)/i.test(bytes.toString("latin1", from, to));
+        this.trailers ||= /(?:^|[ \t,])trailers[ \t]*(?:,|$)/i.test(
+          bytes.toString("latin1", from, to),
+        );
         return COMPLETE;
       case VIA:
         this.via.add(from, to);
@@ -281,16 +300,21 @@ export class RequestScan {
     }
   }
 
-  #connection(value: string): void {
-    if (value === "close") this.close = true;
-    else if (value === "keep-alive") this.close &&= this.minor === 1;
-    else if (value.includes(",")) for (const one of value.split(",")) this.#connection(one.trim());
-    else if (value === "upgrade") this.#upgrades = true;
-    else if (value !== "") this.nominated = [...this.nominated, value];
+  #coding(coding: string): number {
+    if (this.chunked) return this.#refuse(400, "more than one Transfer-Encoding field");
+    if (coding === "chunked") {
+      this.chunked = true;
+      this.#travels = true;
+      return COMPLETE;
+    }
+    // RFC 9112 §6.3: without a final chunked the end of the body is anybody's guess.
+    return furtherCodings.test(coding)
+      ? this.#refuse(501, "a transfer coding other than chunked")
+      : this.#refuse(400, "Transfer-Encoding is not one final chunked");
   }
 
   #whole(): number {
-    if (!this.#upgrades || this.minor === 0) this.upgradeEnd = 0;
+    if (!this.#connection.upgrade || this.minor === 0) this.upgradeEnd = 0;
     if (this.chunked) {
       if (this.length !== -1) {
         return this.#refuse(400, "both Content-Length and Transfer-Encoding");

@@ -16,7 +16,8 @@ export function pathOf(target: string, method: string): PathTarget | undefined {
   const absolute = /^https?:\/\/([^/?@]+)([/?].*)?$/i.exec(target);
   const authority = absolute?.[1];
   if (authority === undefined || !isHost(authority)) return undefined;
-  const rest = absolute?.[2] ?? "/";
+  // RFC 9112 §3.2.4: OPTIONS without a path asks about the server.
+  const rest = absolute?.[2] ?? (method === "OPTIONS" ? "*" : "/");
   return { path: rest.startsWith("?") ? `/${rest}` : rest, authority };
 }
 

@@ -1,4 +1,5 @@
 import { COLON, CR, LF, SP, TAB, tokenByte, valueByte } from "./char-class.ts";
+import { ConnectionOptions } from "./connection-options.ts";
 import { KnownFields, nextHash } from "./known-fields.ts";
 import { parseLength } from "./length.ts";
 import { COMPLETE, type HeadLimits, INCOMPLETE } from "./request-scan.ts";
@@ -20,7 +21,6 @@ const known = new KnownFields([
   "te",
 ]);
 const [LENGTH, CODING, CONNECTION, KEEP_ALIVE, UPGRADE, TRAILER] = [1, 2, 3, 4, 5, 6] as const;
-const none: readonly string[] = [];
 
 /**
  * Reads one head of a node's answer where it lies, as strictly as a request's: what a client could take for
@@ -28,6 +28,7 @@ const none: readonly string[] = [];
  */
 export class ResponseScan {
   readonly #limits: HeadLimits;
+  readonly #connection = new ConnectionOptions();
 
   /** Offset behind the empty line. */
   end = 0;
@@ -40,8 +41,6 @@ export class ResponseScan {
   /** Content-Length; -1: there is none. */
   length = -1;
   chunked = false;
-  /** Whether the node closes the connection after the answer. */
-  close = false;
   /** How long the node keeps an idle connection, in s; -1: it does not say. */
   keepAliveS = -1;
   /** Upgrade's value; `upgradeEnd` 0: there is none. */
@@ -49,13 +48,21 @@ export class ResponseScan {
   upgradeEnd = 0;
   /** Names of the trailers to come; empty: none are announced. */
   trailer = "";
-  /** Other names in Connection, in lower case: those fields belong to this hop as well. */
-  nominated: readonly string[] = none;
   /** Lines that travel on, in order, without those of the framing. */
   readonly kept: Runs = new Runs();
 
   constructor(limits: HeadLimits) {
     this.#limits = limits;
+  }
+
+  /** Whether the node closes the connection after the answer. */
+  get close(): boolean {
+    return !this.#connection.stays(this.minor);
+  }
+
+  /** Names in Connection, in lower case: those fields belong to this hop as well. */
+  get nominated(): readonly string[] {
+    return this.#connection.nominated;
   }
 
   /** @returns {@link COMPLETE}, {@link INCOMPLETE} or {@link MALFORMED}. */
@@ -70,8 +77,8 @@ export class ResponseScan {
     }
     if (from + 13 > last) return missing;
     const minor = bytes[from + 7]! - 0x30;
-    if (minor < 0 || minor > 9 || bytes[from + 8] !== SP) return MALFORMED;
-    this.minor = minor === 0 ? 0 : 1;
+    if ((minor !== 0 && minor !== 1) || bytes[from + 8] !== SP) return MALFORMED;
+    this.minor = minor;
     this.statusStart = from + 9;
     this.status = parseLength(bytes, from + 9, from + 12);
     if (this.status < 100) return MALFORMED;
@@ -88,11 +95,10 @@ export class ResponseScan {
   #fields(bytes: Buffer, from: number, last: number, missing: number): number {
     this.length = -1;
     this.chunked = false;
-    this.close = this.minor === 0;
     this.keepAliveS = -1;
     this.upgradeEnd = 0;
     this.trailer = "";
-    this.nominated = none;
+    this.#connection.clear();
     const { kept } = this;
     kept.clear();
     let at = from;
@@ -155,7 +161,7 @@ export class ResponseScan {
         this.chunked = bytes.toString("latin1", from, to).toLowerCase() === "chunked";
         return this.chunked;
       case CONNECTION:
-        this.#connection(bytes.toString("latin1", from, to).toLowerCase());
+        this.#connection.add(bytes.toString("latin1", from, to));
         return true;
       case KEEP_ALIVE: {
         const seconds = /(?:^|[\s,])timeout=(\d{1,9})/i.exec(
@@ -174,12 +180,5 @@ export class ResponseScan {
       default:
         return true;
     }
-  }
-
-  #connection(value: string): void {
-    if (value === "close") this.close = true;
-    else if (value === "keep-alive") this.close &&= this.minor === 1;
-    else if (value.includes(",")) for (const one of value.split(",")) this.#connection(one.trim());
-    else if (value !== "" && value !== "upgrade") this.nominated = [...this.nominated, value];
   }
 }
