@@ -25,12 +25,10 @@ export const valueByte: Uint8Array = table(
 );
 
 /**
- * Request targets: everything visible but `#`, which is no part of one. Bytes above ASCII are let through,
- * for clients that send UTF-8 unescaped; they travel as they are. RFC 9112 §3.2.
+ * Request targets: visible ASCII but `#`, which is no part of one. Characters that a URI should have escaped
+ * are let through, for clients that do not; bytes above ASCII are not, for not all readers do. RFC 9112 §3.2.
  */
-export const targetByte: Uint8Array = table(
-  (byte) => byte > 0x20 && byte !== 0x7f && byte !== 0x23,
-);
+export const targetByte: Uint8Array = table((byte) => byte > 0x20 && byte < 0x7f && byte !== 0x23);
 
 /** Value of a hexadecimal digit; -1 for any other byte. */
 export const hexDigit: Int8Array = Int8Array.from({ length: 256 }, (_, byte) => {

@@ -23,6 +23,9 @@ const [SEMICOLON, EQUALS, QUOTE, BACKSLASH] = [0x3b, 0x3d, 0x22, 0x5c] as const;
 /** More digits than any chunk needs: 16⁸ bytes are 4 GiB. */
 const maxDigits = 8;
 
+/** What no trailer section goes on with, so that nobody waits for its end. */
+const bareLineEnd = /\r(?!\n|$)|(?<!\r)\n/;
+
 /**
  * Walks over a chunked body where it lies, without decoding it: chunks travel as they came. It stops before
  * the trailer section, which the caller gets as text, for not every trailer may travel.
@@ -143,6 +146,7 @@ export class ChunkedWalk {
     const end = text.indexOf("\r\n\r\n", Math.max(0, before - 3));
     if (end === -1) {
       if (taken.length === room && to - from >= room) return this.#fail(from);
+      if (bareLineEnd.test(text)) return this.#fail(from);
       this.#trailers = text;
       return from + taken.length;
     }
@@ -219,6 +223,7 @@ function afterByte(state: ExtensionState, byte: number): ExtensionState | undefi
     case ESCAPED:
       return valueByte[byte] === 1 ? QUOTED : undefined;
     case QUOTED_END:
-      return byte === SEMICOLON ? NAME_START : undefined;
+      break;
   }
+  return byte === SEMICOLON ? NAME_START : undefined;
 }

@@ -157,16 +157,12 @@ export class RequestScan {
     const major = from + 5 < last ? bytes[from + 5]! : ONE;
     if (!isDigit(major)) return this.#noRequestLine();
     if (major !== ONE) return this.#refuse(505, "the HTTP version is not served");
-    if (from + 10 > last) return INCOMPLETE;
-    const minor = bytes[from + 7]!;
-    if (
-      bytes[from + 6] !== DOT ||
-      bytes[from + 8] !== CR ||
-      bytes[from + 9] !== LF ||
-      !isDigit(minor)
-    ) {
-      return this.#noRequestLine();
-    }
+    if (from + 6 < last && bytes[from + 6] !== DOT) return this.#noRequestLine();
+    const minor = from + 7 < last ? bytes[from + 7]! : ONE;
+    if (!isDigit(minor)) return this.#noRequestLine();
+    if (from + 8 < last && bytes[from + 8] !== CR) return this.#noRequestLine();
+    if (from + 9 >= last) return INCOMPLETE;
+    if (bytes[from + 9] !== LF) return this.#noRequestLine();
     // RFC 9110 §2.5 would read a higher minor version as 1.1. There is none, and not all readers do.
     if (minor > ONE) return this.#refuse(505, "the HTTP version is not served");
     this.minor = minor - ZERO;
@@ -184,8 +180,9 @@ export class RequestScan {
     let run = from;
     let fields = 0;
     for (;;) {
-      if (at + 1 >= last) return this.#missing(mayGrow);
+      if (at >= last) return this.#missing(mayGrow);
       if (bytes[at] === CR) {
+        if (at + 1 >= last) return this.#missing(mayGrow);
         if (bytes[at + 1] !== LF) return this.#refuse(400, "a bare CR in the head");
         break;
       }
@@ -210,7 +207,8 @@ export class RequestScan {
       while (at < last && (bytes[at] === SP || bytes[at] === TAB)) at += 1;
       const valueStart = at;
       while (at < last && valueByte[bytes[at]!] === 1) at += 1;
-      if (at + 1 >= last) return this.#missing(mayGrow);
+      if (at >= last) return this.#missing(mayGrow);
+      if (bytes[at] === CR && at + 1 >= last) return this.#missing(mayGrow);
       if (bytes[at] !== CR || bytes[at + 1] !== LF) {
         return this.#refuse(400, "a header field's value is malformed");
       }
@@ -270,7 +268,10 @@ export class RequestScan {
         return COMPLETE;
       }
       case CODING:
-        return this.#coding(bytes.toString("latin1", from, to).toLowerCase());
+        // A space at the end of the line is part of the value to some readers.
+        return bytes[to] === CR
+          ? this.#coding(bytes.toString("latin1", from, to).toLowerCase())
+          : this.#refuse(400, "Transfer-Encoding is not one final chunked");
       case CONNECTION:
         this.#connection.add(bytes.toString("latin1", from, to));
         return COMPLETE;

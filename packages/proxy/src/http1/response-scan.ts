@@ -30,6 +30,9 @@ export class ResponseScan {
   readonly #limits: HeadLimits;
   readonly #connection = new ConnectionOptions();
 
+  /** Why the head was refused, when it was. */
+  fault = "";
+
   /** Offset behind the empty line. */
   end = 0;
   status = 0;
@@ -69,30 +72,30 @@ export class ResponseScan {
   scan(bytes: Buffer, from: number, to: number): number {
     const limit = from + this.#limits.maxBytes;
     const last = Math.min(to, limit);
-    const missing = to < limit ? INCOMPLETE : MALFORMED;
+    const mayGrow = to < limit;
     const prefix = "HTTP/1.";
     for (let index = 0; index < prefix.length; index += 1) {
-      if (from + index >= last) return missing;
-      if (bytes[from + index] !== prefix.charCodeAt(index)) return MALFORMED;
+      if (from + index >= last) return this.#missing(mayGrow);
+      if (bytes[from + index] !== prefix.charCodeAt(index)) return this.#noStatusLine();
     }
-    if (from + 13 > last) return missing;
+    if (from + 13 > last) return this.#missing(mayGrow);
     const minor = bytes[from + 7]! - 0x30;
-    if ((minor !== 0 && minor !== 1) || bytes[from + 8] !== SP) return MALFORMED;
+    if ((minor !== 0 && minor !== 1) || bytes[from + 8] !== SP) return this.#noStatusLine();
     this.minor = minor;
     this.statusStart = from + 9;
     this.status = parseLength(bytes, from + 9, from + 12);
-    if (this.status < 100) return MALFORMED;
+    if (this.status < 100) return this.#refuse("the status is malformed");
     let at = from + 12;
     // RFC 9112 §4: a space before the reason, even when that is empty; some leave it out.
-    if (bytes[at] !== SP && bytes[at] !== CR) return MALFORMED;
+    if (bytes[at] !== SP && bytes[at] !== CR) return this.#noStatusLine();
     while (at < last && valueByte[bytes[at]!] === 1) at += 1;
-    if (at + 1 >= last) return missing;
-    if (bytes[at] !== CR || bytes[at + 1] !== LF) return MALFORMED;
+    if (at >= last || (bytes[at] === CR && at + 1 >= last)) return this.#missing(mayGrow);
+    if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.#noStatusLine();
     this.statusLineEnd = at;
-    return this.#fields(bytes, at + 2, last, missing);
+    return this.#fields(bytes, at + 2, last, mayGrow);
   }
 
-  #fields(bytes: Buffer, from: number, last: number, missing: number): number {
+  #fields(bytes: Buffer, from: number, last: number, mayGrow: boolean): number {
     this.length = -1;
     this.chunked = false;
     this.keepAliveS = -1;
@@ -105,30 +108,35 @@ export class ResponseScan {
     let run = from;
     let fields = 0;
     for (;;) {
-      if (at + 1 >= last) return missing;
+      if (at >= last) return this.#missing(mayGrow);
       if (bytes[at] === CR) {
-        if (bytes[at + 1] !== LF) return MALFORMED;
+        if (at + 1 >= last) return this.#missing(mayGrow);
+        if (bytes[at + 1] !== LF) return this.#refuse("a bare CR in the head");
         break;
       }
       fields += 1;
-      if (fields > this.#limits.maxFields) return MALFORMED;
+      if (fields > this.#limits.maxFields) return this.#refuse("too many header fields");
       const nameStart = at;
       let hash = 0;
       let byte = bytes[at]!;
       while (tokenByte[byte] === 1) {
         hash = nextHash(hash, byte);
         at += 1;
-        if (at >= last) return missing;
+        if (at >= last) return this.#missing(mayGrow);
         byte = bytes[at]!;
       }
-      if (byte !== COLON || at === nameStart) return MALFORMED;
+      if (byte !== COLON || at === nameStart) {
+        return this.#refuse("a header field's name is malformed");
+      }
       const field = known.find(bytes, nameStart, at, hash);
       at += 1;
       while (at < last && (bytes[at] === SP || bytes[at] === TAB)) at += 1;
       const valueStart = at;
       while (at < last && valueByte[bytes[at]!] === 1) at += 1;
-      if (at + 1 >= last) return missing;
-      if (bytes[at] !== CR || bytes[at + 1] !== LF) return MALFORMED;
+      if (at >= last || (bytes[at] === CR && at + 1 >= last)) return this.#missing(mayGrow);
+      if (bytes[at] !== CR || bytes[at + 1] !== LF) {
+        return this.#refuse("a header field's value is malformed");
+      }
       if (field !== 0) {
         let valueEnd = at;
         while (
@@ -137,7 +145,8 @@ export class ResponseScan {
         ) {
           valueEnd -= 1;
         }
-        if (!this.#know(field, bytes, valueStart, valueEnd)) return MALFORMED;
+        const verdict = this.#know(field, bytes, valueStart, valueEnd);
+        if (verdict !== COMPLETE) return verdict;
         if (nameStart > run) kept.add(run, nameStart);
         run = at + 2;
       }
@@ -145,40 +154,61 @@ export class ResponseScan {
     }
     if (at > run) kept.add(run, at);
     this.end = at + 2;
-    return this.chunked && this.length !== -1 ? MALFORMED : COMPLETE;
+    return this.chunked && this.length !== -1
+      ? this.#refuse("both Content-Length and Transfer-Encoding")
+      : COMPLETE;
   }
 
-  #know(field: number, bytes: Buffer, from: number, to: number): boolean {
+  #missing(mayGrow: boolean): number {
+    return mayGrow ? INCOMPLETE : this.#refuse("the head is too large");
+  }
+
+  #noStatusLine(): number {
+    return this.#refuse("the status line is malformed");
+  }
+
+  #refuse(fault: string): number {
+    this.fault = fault;
+    return MALFORMED;
+  }
+
+  #know(field: number, bytes: Buffer, from: number, to: number): number {
     switch (field) {
       case LENGTH: {
-        const length = parseLength(bytes, from, to);
-        if (length === -1 || this.length !== -1) return false;
-        this.length = length;
-        return true;
+        if (this.length !== -1) return this.#refuse("more than one Content-Length");
+        this.length = parseLength(bytes, from, to);
+        return this.length === -1 ? this.#refuse("Content-Length is malformed") : COMPLETE;
       }
       case CODING:
-        if (this.chunked || this.minor === 0) return false;
-        this.chunked = bytes.toString("latin1", from, to).toLowerCase() === "chunked";
-        return this.chunked;
+        return this.#coding(bytes, from, to);
       case CONNECTION:
         this.#connection.add(bytes.toString("latin1", from, to));
-        return true;
+        return COMPLETE;
       case KEEP_ALIVE: {
-        const seconds = /(?:^|[\s,])timeout=(\d{1,9})/i.exec(
+        const seconds = /(?:^|[ \t,])timeout=(\d{1,9})/i.exec(
           bytes.toString("latin1", from, to),
         )?.[1];
         if (seconds !== undefined) this.keepAliveS = Number(seconds);
-        return true;
+        return COMPLETE;
       }
       case UPGRADE:
         this.upgradeStart = from;
         this.upgradeEnd = to;
-        return true;
+        return COMPLETE;
       case TRAILER:
         this.trailer = bytes.toString("latin1", from, to);
-        return true;
+        return COMPLETE;
       default:
-        return true;
+        return COMPLETE;
     }
+  }
+
+  #coding(bytes: Buffer, from: number, to: number): number {
+    if (this.chunked) return this.#refuse("more than one Transfer-Encoding field");
+    if (this.minor === 0) return this.#refuse("Transfer-Encoding in HTTP/1.0");
+    // A space at the end of the line is part of the value to some readers.
+    this.chunked =
+      bytes[to] === CR && bytes.toString("latin1", from, to).toLowerCase() === "chunked";
+    return this.chunked ? COMPLETE : this.#refuse("a transfer coding other than chunked");
   }
 }
