@@ -23,7 +23,8 @@ export const stricterRequests: Readonly<Record<string, string>> = {
   "a transfer coding other than chunked": "RFC 9112 §6.1: 501",
   "Transfer-Encoding is not one final chunked": "RFC 9112 §6.3, and no space at the line's end",
   "Transfer-Encoding in HTTP/1.0": "RFC 9112 §6.1",
-  "the chunked body": "at most eight digits of a size",
+  "the chunked body":
+    "at most eight digits of a size; names and values of extensions are not empty",
   "close goes before keep-alive in HTTP/1.0": "RFC 9112 §9.3",
   "Proxy-Connection means nothing": "RFC 9112 appendix C.2.2",
   "no Upgrade in HTTP/1.0": "RFC 9110 §7.8",
@@ -43,7 +44,8 @@ export const stricterResponses: Readonly<Record<string, string>> = {
   "more than one Transfer-Encoding field": "chunked is applied once",
   "a transfer coding other than chunked": "clients would not hear of it: the field is of one hop",
   "Transfer-Encoding in HTTP/1.0": "RFC 9112 §6.1",
-  "the chunked body": "at most eight digits of a size",
+  "the chunked body":
+    "at most eight digits of a size; names and values of extensions are not empty",
   "close goes before keep-alive in HTTP/1.0": "RFC 9112 §9.3",
   "Proxy-Connection means nothing": "RFC 9112 appendix C.2.2",
 };
