@@ -3,9 +3,11 @@ import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 
 import type { RequestHead } from "../src/index.ts";
+import { requestText } from "../src/exchange/request-text.ts";
 import { receiveHead } from "../src/http1/receive-head.ts";
 import { ReceivedHead } from "../src/http1/received-head.ts";
 import { COMPLETE, type HeadLimits, INCOMPLETE, RequestScan } from "../src/http1/request-scan.ts";
+import { forwardTo } from "./wire.ts";
 
 const limits = { maxBytes: 32_768, maxFields: 128 } as const;
 const peer = { remoteAddress: "9.9.9.9", remotePort: 9, localPort: 80, secure: false } as const;
@@ -271,17 +273,17 @@ describe("accepted", () => {
     assert.equal(accepted(text).close, closes);
   });
 
-  test.each<[text: string, expects: boolean, line: string]>([
-    [fields("Expect: 100-continue"), true, "Expect: 100-continue\r\n"],
-    [fields("Expect: 100-Continue"), true, "Expect: 100-Continue\r\n"],
-    [fields("Expect: 100-continue", "Expect: x"), true, "Expect: 100-continue\r\n"],
-    [fields("Expect: x", "Expect: 100-continue"), true, "Expect: 100-continue\r\n"],
-    [fields("Expect: 100-continue, x"), false, ""],
-    [old("Expect: 100-continue"), false, ""],
-  ])("expectation: %j", (text, expects, kept) => {
+  test.each<[text: string, expects: boolean]>([
+    [fields("Expect: 100-continue"), true],
+    [fields("Expect:\t100-Continue "), true],
+    [fields("Expect: 100-continue", "Expect: x"), true],
+    [fields("Expect: x", "Expect: 100-continue"), true],
+    [fields("Expect: 100-continue, x"), false],
+    [old("Expect: 100-continue"), false],
+  ])("expectation: %j", (text, expects) => {
     const head = accepted(text);
     assert.equal(head.expectsContinue, expects);
-    assert.equal(head.lines, kept);
+    assert.equal(head.lines, "");
   });
 
   test.each<[text: string, upgrade: string]>([
@@ -332,20 +334,43 @@ describe("fields of one hop stay here", () => {
   });
 
   test("what Connection names stays here as well, but for what the message depends on", () => {
-    const essential = [
-      "Content-Length: 4",
-      "Cache-Control: no-store",
-      "Authorization: Basic eA==",
-      "Cookie: a=b",
-    ];
+    const essential = ["Cache-Control: no-store", "Authorization: Basic eA==", "Cookie: a=b"];
     const names = essential.map((one) => one.slice(0, one.indexOf(":"))).join(", ");
     const head = accepted(
-      fields(`Connection: Host, X-Private, ${names}`, "x-private: 1", ...essential, "X-Kept: 1"),
+      fields(
+        `Connection: Host, X-Private, Content-Length, ${names}`,
+        "x-private: 1",
+        "Content-Length: 4",
+        ...essential,
+        "X-Kept: 1",
+      ),
     );
     assert.equal(head.host, "a");
+    assert.equal(head.length, 4);
     assert.equal(head.lines, [...essential, "X-Kept: 1", ""].join("\r\n"));
-    const chunked = accepted(fields("Connection: Transfer-Encoding", "Transfer-Encoding: chunked"));
-    assert.equal(chunked.lines, "Transfer-Encoding: chunked\r\n");
+  });
+
+  test.each<[text: string, written: string]>([
+    [fields(), "Content-Length: 0"],
+    [fields("Content-Length:\t007 "), "Content-Length: 7"],
+    [fields("Connection: Content-Length", "Content-Length: 7"), "Content-Length: 7"],
+    [fields("transfer-encoding:\tCHUNKED"), "Transfer-Encoding: chunked"],
+    [
+      fields("Connection: Transfer-Encoding", "Transfer-Encoding: chunked"),
+      "Transfer-Encoding: chunked",
+    ],
+    [
+      fields("Expect:\t100-Continue ", "Content-Length: 2"),
+      "Expect: 100-continue\r\nContent-Length: 2",
+    ],
+    [line("GET / HTTP/1.1"), ""],
+    [line("GET / HTTP/1.1\r\nContent-Length: 0"), "Content-Length: 0"],
+  ])("the framing is written anew: %j", (text, written) => {
+    const head = accepted(text);
+    const node = { host: "10.0.0.1", port: 80, secure: false };
+    const sent = requestText(head, forwardTo([node]), node, "", "");
+    const start = `${head.method} / HTTP/1.1\r\nHost: a\r\n`;
+    assert.equal(sent, written === "" ? `${start}\r\n` : `${start}${written}\r\n\r\n`);
   });
 
   test("as many names as a head holds are as cheap as one", () => {

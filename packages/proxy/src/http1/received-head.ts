@@ -28,7 +28,7 @@ export class ReceivedHead implements RequestHead {
 
   /** Host's value, or the authority of an absolute-form target; `undefined` in HTTP/1.0 without either. */
   readonly host: string | undefined;
-  /** Field lines that travel on, with their ends; Host is not among them. */
+  /** Field lines that travel on as they are, with their ends: without Host and the framing. */
   readonly lines: string;
   /** Values of X-Forwarded-For and Via as received, joined. */
   readonly forwardedFor: string;

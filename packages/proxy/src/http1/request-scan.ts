@@ -62,8 +62,6 @@ function isDigit(byte: number): boolean {
 export class RequestScan {
   readonly #limits: HeadLimits;
   readonly #connection = new ConnectionOptions();
-  /** Whether the field that was just taken in goes on as it is. */
-  #travels = false;
   /** Why the head was refused, when it was. */
   fault = "";
 
@@ -91,7 +89,7 @@ export class RequestScan {
   /** Upgrade's value, when Connection names it; `upgradeEnd` 0: there is none. */
   upgradeStart = 0;
   upgradeEnd = 0;
-  /** Lines that travel on, in order. Host is not among them: its value is written first. */
+  /** Lines that travel on as they are, in order. Those of Host and of the framing are written anew. */
   readonly kept: Runs = new Runs();
   /** Values of X-Forwarded-For and of Via, in order. */
   readonly forwardedFor: Runs = new Runs();
@@ -222,10 +220,8 @@ export class RequestScan {
         }
         const status = this.#know(field, bytes, valueStart, valueEnd);
         if (status !== COMPLETE) return status;
-        if (!this.#travels) {
-          if (nameStart > run) kept.add(run, nameStart);
-          run = at + 2;
-        }
+        if (nameStart > run) kept.add(run, nameStart);
+        run = at + 2;
       }
       at += 2;
     }
@@ -252,7 +248,6 @@ export class RequestScan {
 
   /** Takes in one field that means something to us. */
   #know(field: number, bytes: Buffer, from: number, to: number): number {
-    this.#travels = false;
     switch (field) {
       case HOST:
         if (this.hostEnd !== 0) return this.#refuse(400, "more than one Host field");
@@ -264,7 +259,6 @@ export class RequestScan {
         const length = parseLength(bytes, from, to);
         if (length === -1) return this.#refuse(400, "Content-Length is malformed");
         this.length = length;
-        this.#travels = true;
         return COMPLETE;
       }
       case CODING:
@@ -277,9 +271,8 @@ export class RequestScan {
         return COMPLETE;
       case EXPECT:
         // RFC 9110 §10.1.1: any other expectation may be ignored, and so may all of HTTP/1.0.
-        if (this.minor === 0 || this.expectsContinue) return COMPLETE;
-        this.expectsContinue = bytes.toString("latin1", from, to).toLowerCase() === "100-continue";
-        this.#travels = this.expectsContinue;
+        this.expectsContinue ||=
+          this.minor === 1 && bytes.toString("latin1", from, to).toLowerCase() === "100-continue";
         return COMPLETE;
       case UPGRADE:
         this.upgradeStart = from;
@@ -305,7 +298,6 @@ export class RequestScan {
     if (this.chunked) return this.#refuse(400, "more than one Transfer-Encoding field");
     if (coding === "chunked") {
       this.chunked = true;
-      this.#travels = true;
       return COMPLETE;
     }
     // RFC 9112 §6.3: without a final chunked the end of the body is anybody's guess.

@@ -1,8 +1,8 @@
-/** Fields that Connection cannot nominate away: without them the message would mean something else. */
+/**
+ * Fields that Connection cannot nominate away: without them the message would mean something else. Host and
+ * the framing are not among the lines.
+ */
 const essential: ReadonlySet<string> = new Set([
-  "host",
-  "content-length",
-  "transfer-encoding",
   "cache-control",
   "authorization",
   "cookie",

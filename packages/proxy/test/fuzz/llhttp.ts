@@ -35,6 +35,7 @@ interface NodeParserClass {
   readonly kOnHeadersComplete: number;
   readonly kOnBody: number;
   readonly kOnMessageComplete: number;
+  readonly kLenientAll: number;
 }
 
 // Node has no public door to its parser. A node:http server would do, at a hundred times the price per case.
@@ -78,6 +79,7 @@ export class Oracle {
   readonly #parser = new HTTPParser();
   readonly #type: 1 | 2;
   readonly #hasNoBody: boolean;
+  readonly #lenient: number;
   /** Messages of the newest {@link read} whose head was whole. */
   readonly messages: OracleMessage[] = [];
   /** Code of the error that ended the newest {@link read}; empty: none. */
@@ -86,8 +88,12 @@ export class Oracle {
   #url = "";
   #current: { -readonly [Key in keyof OracleMessage]: OracleMessage[Key] } | undefined;
 
-  /** @param hasNoBody  For responses: that they answer HEAD. */
-  constructor(what: "request" | "response", hasNoBody = false) {
+  /**
+   * @param hasNoBody  For responses: that they answer HEAD.
+   * @param lenient  Whether to take what can be made sense of somehow.
+   */
+  constructor(what: "request" | "response", hasNoBody = false, lenient = false) {
+    this.#lenient = lenient ? HTTPParser.kLenientAll : 0;
     this.#type = what === "request" ? HTTPParser.REQUEST : HTTPParser.RESPONSE;
     this.#hasNoBody = hasNoBody;
     const parser = this.#parser;
@@ -104,6 +110,7 @@ export class Oracle {
       message.trailers = this.#fields;
       message.complete = true;
       this.#fields = [];
+      this.#url = "";
     };
   }
 
@@ -113,7 +120,7 @@ export class Oracle {
     this.error = "";
     this.#fields = [];
     this.#url = "";
-    this.#parser.initialize(this.#type, {}, 2 ** 30, 0);
+    this.#parser.initialize(this.#type, {}, 2 ** 30, this.#lenient);
     for (const piece of pieces) this.more(piece);
   }
 
