@@ -24,7 +24,7 @@ function read(text: string, more: Partial<HeadLimits> = {}): ReceivedHead | numb
 
 function accepted(text: string): ReceivedHead {
   const head = read(text);
-  assert.ok(typeof head !== "number", `refused with ${head}`);
+  if (typeof head === "number") assert.fail(`refused with ${head}`);
   return head;
 }
 

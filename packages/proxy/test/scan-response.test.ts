@@ -179,7 +179,7 @@ describe("bounds of a head", () => {
   });
 
   test("it may have so many fields and no more", () => {
-    assert.equal(scanned(fields(..."x".repeat(3)), { maxFields: 2 })[1], MALFORMED);
+    assert.equal(scanned(fields("x", "x", "x"), { maxFields: 2 })[1], MALFORMED);
     assert.equal(scanned(fields("x: 1", "x: 1"), { maxFields: 2 })[1], COMPLETE);
     assert.equal(scanned(fields("x: 1", "x: 1", "x: 1"), { maxFields: 2 })[1], MALFORMED);
   });
