@@ -5,6 +5,8 @@ export type GatewayErrorCode =
   | "ROUTE_NOT_FOUND"
   | "BAD_REQUEST"
   | "REQUEST_TIMEOUT"
+  | "BODY_TOO_LARGE"
+  | "TARGET_TOO_LONG"
   | "HEAD_TOO_LARGE"
   | "INTERNAL"
   | "UNSUPPORTED"
@@ -12,7 +14,9 @@ export type GatewayErrorCode =
   | "UPSTREAM_BROKE"
   | "DISCOVERY_PENDING"
   | "NO_NODES"
-  | "UPSTREAM_TIMEOUT";
+  | "UPSTREAM_TIMEOUT"
+  | "VERSION_UNSUPPORTED"
+  | "LOOP_DETECTED";
 
 /** One row of the table. */
 export interface GatewayError {
@@ -48,6 +52,20 @@ export const gatewayErrors: readonly GatewayError[] = [
     message: "408 Request Timeout",
     meaning: "The client took too long to send its request.",
     remedy: "Look at the client's network.",
+  },
+  {
+    code: "BODY_TOO_LARGE",
+    status: 413,
+    message: "413 Content Too Large",
+    meaning: "The request's body is larger than allowed.",
+    remedy: "Send less at once.",
+  },
+  {
+    code: "TARGET_TOO_LONG",
+    status: 414,
+    message: "414 URI Too Long",
+    meaning: "The request target alone is larger than 32 KiB.",
+    remedy: "Send what is that long in a body.",
   },
   {
     code: "HEAD_TOO_LARGE",
@@ -105,6 +123,20 @@ export const gatewayErrors: readonly GatewayError[] = [
     meaning: "The node, or all that were tried, took too long to connect or to answer.",
     remedy: "Look at the node, or raise the upstream's `timeout`.",
   },
+  {
+    code: "VERSION_UNSUPPORTED",
+    status: 505,
+    message: "505 HTTP Version Not Supported",
+    meaning: "The request's HTTP version is neither 1.0 nor 1.1.",
+    remedy: "Speak HTTP/1.1.",
+  },
+  {
+    code: "LOOP_DETECTED",
+    status: 508,
+    message: "508 Loop Detected",
+    meaning: "The request has come through this gateway before: a node leads back to it.",
+    remedy: "See which node of the service is a gateway.",
+  },
 ];
 
 const byCode = new Map(gatewayErrors.map((error) => [error.code, error]));
@@ -112,6 +144,8 @@ const byCode = new Map(gatewayErrors.map((error) => [error.code, error]));
 /** The engine's reasons in the table's words. */
 export const codeOfFailure: Readonly<Record<FailureReason, GatewayErrorCode>> = {
   bad_request: "BAD_REQUEST",
+  body_too_large: "BODY_TOO_LARGE",
+  target_too_long: "TARGET_TOO_LONG",
   head_too_large: "HEAD_TOO_LARGE",
   request_timeout: "REQUEST_TIMEOUT",
   unsupported: "UNSUPPORTED",
@@ -120,6 +154,8 @@ export const codeOfFailure: Readonly<Record<FailureReason, GatewayErrorCode>> = 
   upstream_broke: "UPSTREAM_BROKE",
   upstream_timeout: "UPSTREAM_TIMEOUT",
   route_failed: "INTERNAL",
+  version_unsupported: "VERSION_UNSUPPORTED",
+  loop_detected: "LOOP_DETECTED",
 };
 
 /**

@@ -66,6 +66,8 @@ export interface Forward {
   readonly retries: number;
   /** No new attempt starts later than this after the first, in ms; 0 means no bound. */
   readonly retryTimeoutMs: number;
+  /** Whether the client may switch to WebSocket. Default `false`: Upgrade is not forwarded. */
+  readonly upgrade?: boolean | undefined;
   /** Handed back unread in {@link ProxyFailure} and {@link Completed}, so callers know whose it was. */
   readonly context?: unknown;
 }
@@ -83,9 +85,13 @@ export interface Reply {
 /** Why the engine answers by itself. */
 export type FailureReason =
   | "bad_request" // 400: the request has more than one reading
+  | "target_too_long" // 414
   | "head_too_large" // 431
+  | "body_too_large" // 413
   | "request_timeout" // 408: the client was too slow
   | "unsupported" // 501: CONNECT, unknown transfer coding
+  | "version_unsupported" // 505
+  | "loop_detected" // 508: the request has been here before
   | "no_node" // 503: pick had nothing to offer
   | "connect_failed" // 502: every attempt failed to connect
   | "upstream_broke" // 502: the node closed or spoke nonsense before its response
@@ -148,6 +154,31 @@ export interface ProxyOptions {
   readonly headTimeoutMs?: number | undefined;
   /** How long an idle client connection is kept, in ms. Default 75 000. */
   readonly idleTimeoutMs?: number | undefined;
+  /** Bytes of a request's body. Default: no bound. */
+  readonly maxBodyBytes?: number | undefined;
+  /** Silence of a client that still has to send its body, in ms. Default 60 000. */
+  readonly bodyTimeoutMs?: number | undefined;
+  /** How long a client may take nothing of its answer, in ms. Default 60 000. */
+  readonly clientSendTimeoutMs?: number | undefined;
+  /** From a request's head to the end of its answer, in ms; 0: no bound. Default 0. */
+  readonly totalTimeoutMs?: number | undefined;
+  /** Requests over one client connection; 0: no bound. Default 0. */
+  readonly maxRequestsPerConnection?: number | undefined;
+  /** Client connections in all; further ones are closed at once. 0: no bound. Default 0. */
+  readonly maxConnections?: number | undefined;
+  /** Chunk extensions of one body, in bytes. Default 4 096. */
+  readonly maxExtensionBytes?: number | undefined;
+  /** Trailer section, in bytes. Default 8 192. */
+  readonly maxTrailerBytes?: number | undefined;
+  /** Interim answers of a node to one request. Default 16. */
+  readonly maxInformational?: number | undefined;
+  /** Connections to one node, idle ones included; 0: no bound. Default 0. */
+  readonly maxConnectionsPerNode?: number | undefined;
+  /**
+   * How sockets of clients are read: `shared`, into one buffer, which takes one step that Node does not
+   * document and is not taken where it fails; `public`, by documented means only, slower. Default `shared`.
+   */
+  readonly reads?: "shared" | "public" | undefined;
   /** Idle connections kept per node. Default 320. */
   readonly maxIdlePerNode?: number | undefined;
   /** How long an idle node connection is kept, in ms. Default 60 000. */

@@ -1,12 +1,18 @@
-import { createServer, type IncomingMessage, type Server, ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
-import type { Duplex } from "node:stream";
+import { randomBytes } from "node:crypto";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 
-import type { FailureReason, ListenAddress, Proxy, ProxyOptions } from "./contract.ts";
-import { Exchange, shape } from "./exchange.ts";
-import { NodeConnections } from "./node-connections.ts";
-import { failureStatus, replyBytes, sendReply } from "./reply.ts";
-import { readHead } from "./request-head.ts";
+import { ClientConnection, type ClientParts } from "./client/client-connection.ts";
+import { SharedReads } from "./client/shared-reads.ts";
+import type { ListenAddress, Proxy, ProxyOptions } from "./contract.ts";
+import { ForwardedFields } from "./exchange/forwarded-fields.ts";
+import { BodyFraming } from "./http1/body-framing.ts";
+import { RequestScan } from "./http1/request-scan.ts";
+import { ResponseScan } from "./http1/response-scan.ts";
+import { NodePools } from "./node/node-pools.ts";
+import { defaultReply } from "./reply.ts";
+
+/** How often deadlines are looked at, in ms: one timer for all connections, not one for each. */
+const sweepMs = 100;
 
 /**
  * Makes a reverse proxy that asks `options.route` where each request goes. Quiet until `listen`.
@@ -19,128 +25,122 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 class Engine implements Proxy {
   readonly #options: ProxyOptions;
-  readonly #connections: NodeConnections;
+  readonly #parts: ClientParts;
+  readonly #reads: SharedReads;
   readonly #servers = new Set<Server>();
-  /** Requests being served, and when each is over. */
-  readonly #running = new Map<ServerResponse, Promise<void>>();
+  readonly #clients = new Set<ClientConnection>();
+  #sweeping: NodeJS.Timeout | undefined;
   #closing = false;
+  #onEmpty: (() => void) | undefined;
 
   constructor(options: ProxyOptions) {
     this.#options = options;
-    this.#connections = new NodeConnections({
-      maxIdlePerNode: options.maxIdlePerNode ?? 320,
-      idleTimeoutMs: options.nodeIdleTimeoutMs ?? 60_000,
-      tls: options.nodeTls,
-      allowAddress: options.allowAddress,
-    });
+    this.#reads = new SharedReads(options.reads ?? "shared");
+    this.#parts = this.#makeParts();
   }
 
   get inFlight(): number {
-    return this.#running.size;
+    let count = 0;
+    for (const client of this.#clients) if (client.isServing) count += 1;
+    return count;
   }
 
   async listen({ host, port }: ListenAddress): Promise<ListenAddress> {
-    const server = this.#createServer();
+    const server = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: this.#reads.enabled },
+      (socket) => this.#accept(socket),
+    );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port }, resolve);
+      server.listen({ host, port, backlog: 4_096 }, resolve);
     });
     this.#servers.add(server);
+    this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs).unref();
     const address = server.address() as AddressInfo;
     return { host: address.address, port: address.port };
   }
 
   async close(options: { readonly drainMs?: number | undefined } = {}): Promise<void> {
     this.#closing = true;
-    const servers = [...this.#servers];
-    this.#servers.clear();
-    const ended = servers.map(
+    const closed = [...this.#servers].map(
       (server) => new Promise<void>((resolve) => server.close(() => resolve())),
     );
-    for (const server of servers) server.closeIdleConnections();
-    for (const response of this.#running.keys()) response.shouldKeepAlive = false;
+    this.#servers.clear();
+    for (const client of this.#clients) client.retire();
     const cut = setTimeout(() => {
-      for (const server of servers) server.closeAllConnections();
+      for (const client of this.#clients) client.destroy();
     }, options.drainMs ?? 5_000);
-    await Promise.all(ended);
+    if (this.#clients.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    await Promise.all(closed);
     clearTimeout(cut);
-    await Promise.all(this.#running.values());
-    this.#connections[Symbol.dispose]();
+    clearInterval(this.#sweeping);
+    this.#parts.pools.close();
   }
 
-  #createServer(): Server {
-    const server = createServer({
-      insecureHTTPParser: false,
-      maxHeaderSize: this.#options.maxHeadBytes ?? 32_768,
-      headersTimeout: this.#options.headTimeoutMs ?? 60_000,
-      keepAliveTimeout: this.#options.idleTimeoutMs ?? 75_000,
-      // A body may take as long as it moves; silence is bounded per attempt.
-      requestTimeout: 0,
-      // Host is checked with the rest of the head, so that its absence gets our answer.
-      requireHostHeader: false,
-    });
-    // Node would drop what exceeds its count in silence; the head's reader refuses it instead.
-    server.maxHeadersCount = 0;
-    server.on("request", (request, response) => this.#accept(request, response, false));
-    server.on("checkContinue", (request, response) => this.#accept(request, response, true));
-    // RFC 9110 §10.1.1: an expectation other than 100-continue may be ignored.
-    server.on("checkExpectation", (request, response) => this.#accept(request, response, false));
-    server.on("connect", (_request: IncomingMessage, socket: Duplex) => {
-      this.#refuse(socket, "unsupported", "CONNECT is not served");
-    });
-    server.on("clientError", (error: Error & { code?: string }, socket) => {
-      this.#refuseBroken(error.code ?? "", socket as Socket);
-    });
-    return server;
-  }
-
-  #accept(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    if (this.#closing) response.shouldKeepAlive = false;
-    const served = this.#serve(request, response, expectsContinue).finally(() => {
-      this.#running.delete(response);
-      // The connection became idle after close() had closed the idle ones.
-      if (this.#closing) request.socket.destroySoon();
-    });
-    this.#running.set(response, served);
-  }
-
-  async #serve(
-    request: IncomingMessage,
-    response: ServerResponse,
-    expectsContinue: boolean,
-  ): Promise<void> {
-    const read = readHead(request, this.#options.maxHeaders ?? 128);
-    if (!read.ok) {
-      const reasons = { 400: "bad_request", 431: "head_too_large", 501: "unsupported" } as const;
-      response.shouldKeepAlive = false;
-      const reason = reasons[read.status];
-      const failure = { reason, status: read.status, detail: read.detail, tried: [] };
-      sendReply(response, shape(this.#options, failure));
+  #accept(accepted: Socket): void {
+    const { maxConnections = 0 } = this.#options;
+    if (this.#closing || (maxConnections > 0 && this.#clients.size >= maxConnections)) {
+      accepted.destroy();
       return;
     }
-    const { head } = read;
+    const client = new ClientConnection(this.#parts, accepted, false);
+    this.#clients.add(client);
+    client.attach(this.#reads.adopt(accepted, (bytes, length) => client.onBytes(bytes, length)));
+  }
+
+  #sweep(): void {
+    const nowMs = performance.now();
+    for (const client of this.#clients) client.sweep(nowMs);
+    this.#parts.pools.sweep(nowMs);
+  }
+
+  #closed(client: ClientConnection): void {
+    this.#clients.delete(client);
+    if (this.#clients.size === 0) this.#onEmpty?.();
+  }
+
+  #makeParts(): ClientParts {
     const options = this.#options;
-    const connections = this.#connections;
-    await new Exchange({ head, request, response, options, connections, expectsContinue }).run();
-  }
-
-  /** The parser gave up on a connection: say why, if nothing else is being said on it, and end it. */
-  #refuseBroken(code: string, socket: Socket & { _httpMessage?: ServerResponse | null }): void {
-    const answering = socket._httpMessage;
-    const inside = answering instanceof ServerResponse && answering.headersSent;
-    if (!socket.writable || inside || code === "ECONNRESET" || code === "EPIPE") {
-      socket.destroy();
-    } else if (code === "HPE_HEADER_OVERFLOW") {
-      this.#refuse(socket, "head_too_large", "the request head is too large");
-    } else if (code === "ERR_HTTP_REQUEST_TIMEOUT") {
-      this.#refuse(socket, "request_timeout", "the request head took too long");
-    } else {
-      this.#refuse(socket, "bad_request", "the request is not valid HTTP/1.1");
-    }
-  }
-
-  #refuse(socket: Duplex, reason: FailureReason, detail: string): void {
-    const failure = { reason, status: failureStatus[reason], detail, tried: [] };
-    socket.end(replyBytes(shape(this.#options, failure)), "latin1", () => socket.destroy());
+    const maxHeadBytes = options.maxHeadBytes ?? 32_768;
+    const headLimits = { maxBytes: maxHeadBytes, maxFields: options.maxHeaders ?? 128 };
+    const chunkLimits = {
+      maxExtensionBytes: options.maxExtensionBytes ?? 4_096,
+      maxTrailerBytes: options.maxTrailerBytes ?? 8_192,
+    };
+    const newFraming = (): BodyFraming => new BodyFraming(chunkLimits);
+    const dialing = { tls: options.nodeTls, allowAddress: options.allowAddress };
+    const nodeParts = {
+      scan: new ResponseScan(headLimits),
+      newFraming,
+      maxInformational: options.maxInformational ?? 16,
+    };
+    return {
+      route: (head) => options.route(head),
+      onCompleted: options.onCompleted,
+      describe: (failure) => options.describeFailure?.(failure) ?? defaultReply(failure),
+      pools: new NodePools(nodeParts, dialing, {
+        maxIdle: options.maxIdlePerNode ?? 320,
+        idleTimeoutMs: options.nodeIdleTimeoutMs ?? 60_000,
+        maxConnections: options.maxConnectionsPerNode ?? 0,
+      }),
+      dialing,
+      forwarded: new ForwardedFields(`rollcall-${randomBytes(4).toString("hex")}`),
+      limits: {
+        maxBodyBytes: options.maxBodyBytes ?? Infinity,
+        bodyTimeoutMs: options.bodyTimeoutMs ?? 60_000,
+        clientSendTimeoutMs: options.clientSendTimeoutMs ?? 60_000,
+        totalTimeoutMs: options.totalTimeoutMs ?? 0,
+        maxRequestsPerConnection: options.maxRequestsPerConnection ?? 0,
+        lingerMs: 2_000,
+        discardMs: 30_000,
+      },
+      newFraming,
+      isClosing: () => this.#closing,
+      scan: new RequestScan(headLimits),
+      headTimeoutMs: options.headTimeoutMs ?? 60_000,
+      idleTimeoutMs: options.idleTimeoutMs ?? 75_000,
+      maxHeadBytes,
+      onClosed: (client) => this.#closed(client),
+    };
   }
 }

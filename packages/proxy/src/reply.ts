@@ -1,4 +1,3 @@
-import type { ServerResponse } from "node:http";
 import { STATUS_CODES } from "node:http";
 
 import type { FailureReason, ProxyFailure, Reply } from "./contract.ts";
@@ -7,6 +6,8 @@ import type { FailureReason, ProxyFailure, Reply } from "./contract.ts";
 export const failureStatus: Readonly<Record<FailureReason, number>> = {
   bad_request: 400,
   request_timeout: 408,
+  body_too_large: 413,
+  target_too_long: 414,
   head_too_large: 431,
   route_failed: 500,
   unsupported: 501,
@@ -14,6 +15,8 @@ export const failureStatus: Readonly<Record<FailureReason, number>> = {
   upstream_broke: 502,
   no_node: 503,
   upstream_timeout: 504,
+  version_unsupported: 505,
+  loop_detected: 508,
 };
 
 /** The answer when nobody shaped another: JSON with a stable code. */
@@ -31,25 +34,16 @@ export function defaultReply(failure: ProxyFailure): Reply {
   };
 }
 
-/** Sends a reply whole. */
-export function sendReply(response: ServerResponse, reply: Reply): void {
-  response.writeHead(reply.status, STATUS_CODES[reply.status] ?? "Error", {
-    ...reply.headers,
-    "content-length": Buffer.byteLength(reply.body),
-  });
-  response.end(reply.body);
-}
-
-/** A reply in bytes, for a connection whose parser gave up. The connection ends with it. */
-export function replyBytes(reply: Reply): string {
-  const fields = Object.entries({
-    ...reply.headers,
-    "content-length": String(Buffer.byteLength(reply.body)),
-    connection: "close",
-  });
-  const head = [
-    `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? "Error"}`,
-    ...fields.map(([name, value]) => `${name}: ${value}`),
-  ];
-  return `${head.join("\r\n")}\r\n\r\n${reply.body}`;
+/**
+ * A reply as it goes over the wire, latin1.
+ *
+ * @param withBody  `false` for HEAD: the length is told, the body is not sent.
+ * @param connection  What is said about the connection, as a line with its end, or nothing.
+ */
+export function replyText(reply: Reply, withBody: boolean, connection: string): string {
+  const body = Buffer.from(reply.body, "utf8");
+  let head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? "Unknown"}\r\n`;
+  for (const [name, value] of Object.entries(reply.headers)) head += `${name}: ${value}\r\n`;
+  head += `content-length: ${body.length}\r\n${connection}\r\n`;
+  return withBody ? head + body.toString("latin1") : head;
 }

@@ -1,0 +1,29 @@
+/** When something must have happened, on the monotonic clock; never later than the end of it all. */
+export class Deadline {
+  readonly #endMs: number;
+  atMs: number = Infinity;
+
+  /**
+   * @param startedAtMs  When the exchange began.
+   * @param totalMs  How long all of it may take; 0: no bound.
+   */
+  constructor(startedAtMs: number, totalMs: number) {
+    this.#endMs = totalMs > 0 ? startedAtMs + totalMs : Infinity;
+    this.atMs = this.#endMs;
+  }
+
+  /** The next thing must happen within this time. */
+  within(timeoutMs: number): void {
+    this.atMs = Math.min(performance.now() + timeoutMs, this.#endMs);
+  }
+
+  /** Nothing need happen any more. */
+  lift(): void {
+    this.atMs = Infinity;
+  }
+
+  /** Whether all of it has taken too long. */
+  isOver(nowMs: number): boolean {
+    return nowMs >= this.#endMs;
+  }
+}

@@ -1,0 +1,44 @@
+import { isIP } from "node:net";
+
+import type { Forward, UpstreamNode } from "../contract.ts";
+import { isBodiless } from "../http1/methods.ts";
+import type { ReceivedHead } from "../http1/received-head.ts";
+
+/**
+ * The head to send to a node, up to and including its empty line. Bytes are latin1.
+ *
+ * @param forwarded  Lines that say who asked.
+ * @param upgrade  The protocol to switch to; empty: none.
+ */
+export function requestText(
+  head: ReceivedHead,
+  forward: Forward,
+  node: UpstreamNode,
+  forwarded: string,
+  upgrade: string,
+): string {
+  let more = "";
+  if (upgrade !== "") more = `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
+  // RFC 9110 §10.1.4: the only TE value that may travel, and only when the client asked for it.
+  else if (head.trailers) more = "TE: trailers\r\nConnection: TE\r\n";
+  if (head.expectsContinue) more += "Expect: 100-continue\r\n";
+  more += framingLine(head);
+  const target = forward.target ?? head.target;
+  const host = hostFor(head, forward, node);
+  return `${head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${head.lines}${more}${forwarded}\r\n`;
+}
+
+/** Written anew: how a client spaced it, or began its number, is read in more than one way. */
+function framingLine(head: ReceivedHead): string {
+  if (head.chunked) return "Transfer-Encoding: chunked\r\n";
+  if (head.length !== -1) return `Content-Length: ${head.length}\r\n`;
+  // RFC 9110 §8.6: said when the method gives a body a meaning.
+  return isBodiless(head.method) ? "" : "Content-Length: 0\r\n";
+}
+
+function hostFor(head: ReceivedHead, forward: Forward, node: UpstreamNode): string {
+  if (forward.host === "pass" && head.host !== undefined) return head.host;
+  if (typeof forward.host === "object") return forward.host.value;
+  const name = node.hostname ?? (isIP(node.host) === 6 ? `[${node.host}]` : node.host);
+  return node.port === (node.secure ? 443 : 80) ? name : `${name}:${node.port}`;
+}

@@ -1,0 +1,61 @@
+import type { NodeConnection, NodeTunnel } from "../node/node-connection.ts";
+import type { ClientTunnel, ExchangeClient } from "./exchange-client.ts";
+
+/**
+ * Bytes both ways, as they come, after a switch of protocols; each side at the pace of the other.
+ *
+ * Either side may end its half; it is over when both have, or when one breaks.
+ */
+export class Tunnel implements ClientTunnel, NodeTunnel {
+  readonly #client: ExchangeClient;
+  readonly #node: NodeConnection;
+  readonly #onOver: () => void;
+  #over = false;
+
+  /** @param onOver  Told once. */
+  constructor(client: ExchangeClient, node: NodeConnection, onOver: () => void) {
+    this.#client = client;
+    this.#node = node;
+    this.#onOver = onOver;
+  }
+
+  clientBytes(bytes: Buffer, length: number): void {
+    // The buffer is shared by all clients.
+    this.#node.writeBytes(Buffer.from(bytes.subarray(0, length)));
+    if (this.#node.isFull) this.#client.pauseReading();
+  }
+
+  clientEnded(): void {
+    this.#node.endHalf();
+  }
+
+  clientGone(): void {
+    this.#end();
+  }
+
+  nodeBytes(bytes: Buffer, from: number, to: number): void {
+    this.#client.write("", bytes, from, to, "");
+    if (this.#client.pendingBytes === 0) return;
+    this.#node.pause();
+    this.#client.whenFlushed(() => this.#node.resume());
+  }
+
+  nodeDrained(): void {
+    this.#client.resumeReading();
+  }
+
+  nodeEnded(): void {
+    this.#client.endHalf();
+  }
+
+  nodeLost(): void {
+    this.#end();
+    this.#client.reset();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#onOver();
+  }
+}

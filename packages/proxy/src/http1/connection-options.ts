@@ -1,0 +1,48 @@
+const none: readonly string[] = [];
+
+/**
+ * What the Connection fields of one head say, taken together, in whatever order they say it.
+ *
+ * @see RFC 9110 §7.6.1
+ */
+export class ConnectionOptions {
+  close = false;
+  keepAlive = false;
+  upgrade = false;
+  /** Other names, in lower case: those fields belong to this hop as well. */
+  nominated: readonly string[] = none;
+  #names: string[] | undefined;
+
+  clear(): void {
+    this.close = false;
+    this.keepAlive = false;
+    this.upgrade = false;
+    this.nominated = none;
+    this.#names = undefined;
+  }
+
+  /** Takes in one field's value. */
+  add(value: string): void {
+    const options = value.toLowerCase();
+    if (!options.includes(",")) this.#option(options);
+    else for (const one of options.split(",")) this.#option(one.replace(/^[ \t]+|[ \t]+$/g, ""));
+  }
+
+  /** Whether the connection outlives the message; `close` goes before anything else. RFC 9112 §9.3. */
+  stays(minor: number): boolean {
+    return !this.close && (minor === 1 || this.keepAlive);
+  }
+
+  #option(option: string): void {
+    if (option === "close") this.close = true;
+    else if (option === "keep-alive") this.keepAlive = true;
+    else if (option === "upgrade") this.upgrade = true;
+    else if (option !== "") this.#nominate(option);
+  }
+
+  #nominate(name: string): void {
+    this.#names ??= [];
+    this.#names.push(name);
+    this.nominated = this.#names;
+  }
+}

@@ -1,0 +1,140 @@
+import type { RequestHead } from "../contract.ts";
+import type { RequestScan } from "./request-scan.ts";
+import type { Runs } from "./runs.ts";
+import { withoutFields } from "./without-fields.ts";
+
+/** What a connection knows of its client. */
+export interface Peer {
+  /** Without brackets; IPv4 as such also on an IPv6 socket. */
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localPort: number;
+  readonly secure: boolean;
+}
+
+/**
+ * A request head, taken out of the read buffer: whatever happens to that, this stays.
+ *
+ * One string holds it all; everything else is a slice of it.
+ */
+export class ReceivedHead implements RequestHead {
+  readonly method: string;
+  readonly target: string;
+  readonly httpVersion: "1.0" | "1.1";
+  readonly #peer: Peer;
+  readonly #text: string;
+  readonly #fieldsStart: number;
+  #rawHeaders: readonly string[] | undefined;
+
+  /** Host's value, or the authority of an absolute-form target; `undefined` in HTTP/1.0 without either. */
+  readonly host: string | undefined;
+  /** Field lines that travel on as they are, with their ends: without Host and the framing. */
+  readonly lines: string;
+  /** Values of X-Forwarded-For and Via as received, joined. */
+  readonly forwardedFor: string;
+  readonly via: string;
+  /** Content-Length; -1: there is none. */
+  readonly length: number;
+  readonly chunked: boolean;
+  readonly close: boolean;
+  readonly expectsContinue: boolean;
+  /** Whether the client takes trailers. */
+  readonly trailers: boolean;
+  /** Upgrade's value; empty: none is asked for. */
+  readonly upgrade: string;
+
+  /**
+   * @param target  Replaces the received one: the path of an absolute-form target.
+   * @param authority  That goes with it, and goes before Host (RFC 9112 §3.2.2).
+   */
+  constructor(
+    scan: RequestScan,
+    bytes: Buffer,
+    peer: Peer,
+    target: string,
+    authority: string | undefined,
+  ) {
+    const { start } = scan;
+    const text = bytes.toString("latin1", start, scan.end);
+    this.#text = text;
+    this.#peer = peer;
+    this.#fieldsStart = scan.fieldsStart - start;
+    this.method = text.slice(0, scan.methodEnd - start);
+    this.target = target;
+    this.httpVersion = scan.minor === 1 ? "1.1" : "1.0";
+    const host =
+      scan.hostEnd === 0 ? undefined : text.slice(scan.hostStart - start, scan.hostEnd - start);
+    this.host = authority ?? host;
+    let lines = "";
+    for (let index = 0; index < scan.kept.count; index += 1) {
+      lines += text.slice(scan.kept.from(index) - start, scan.kept.to(index) - start);
+    }
+    this.lines = scan.nominated.length === 0 ? lines : withoutFields(lines, scan.nominated);
+    this.forwardedFor = joined(text, scan.forwardedFor, start);
+    this.via = joined(text, scan.via, start);
+    this.length = scan.length;
+    this.chunked = scan.chunked;
+    this.close = scan.close;
+    this.expectsContinue = scan.expectsContinue;
+    this.trailers = scan.trailers;
+    this.upgrade =
+      scan.upgradeEnd === 0 ? "" : text.slice(scan.upgradeStart - start, scan.upgradeEnd - start);
+  }
+
+  get rawHeaders(): readonly string[] {
+    this.#rawHeaders ??= fieldsOf(this.#text, this.#fieldsStart);
+    return this.#rawHeaders;
+  }
+
+  header(name: string): string | undefined {
+    if (name === "host") return this.host;
+    const { rawHeaders } = this;
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      if (rawHeaders[index]!.length === name.length && rawHeaders[index]!.toLowerCase() === name) {
+        return rawHeaders[index + 1];
+      }
+    }
+    return undefined;
+  }
+
+  get remoteAddress(): string {
+    return this.#peer.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.#peer.remotePort;
+  }
+
+  get localPort(): number {
+    return this.#peer.localPort;
+  }
+
+  get secure(): boolean {
+    return this.#peer.secure;
+  }
+
+  /** Whether a body follows the head. */
+  get hasBody(): boolean {
+    return this.chunked || this.length > 0;
+  }
+}
+
+function joined(text: string, runs: Runs, start: number): string {
+  let all = "";
+  for (let index = 0; index < runs.count; index += 1) {
+    if (index > 0) all += ", ";
+    all += text.slice(runs.from(index) - start, runs.to(index) - start);
+  }
+  return all;
+}
+
+function fieldsOf(text: string, from: number): readonly string[] {
+  const fields: string[] = [];
+  for (let at = from; ;) {
+    const end = text.indexOf("\r\n", at);
+    if (end <= at) return fields;
+    const colon = text.indexOf(":", at);
+    fields.push(text.slice(at, colon), text.slice(colon + 1, end).replace(/^[ \t]+|[ \t]+$/g, ""));
+    at = end + 2;
+  }
+}

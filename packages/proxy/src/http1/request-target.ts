@@ -1,0 +1,27 @@
+/** A request target reduced to a path. */
+export interface PathTarget {
+  readonly path: string;
+  /** Of an absolute-form target. */
+  readonly authority?: string | undefined;
+}
+
+/**
+ * RFC 9112 §3.2: origin-form as it is, absolute-form as its path and authority, `*` for OPTIONS only.
+ *
+ * @returns `undefined` for anything else.
+ */
+export function pathOf(target: string, method: string): PathTarget | undefined {
+  if (target.charCodeAt(0) === 0x2f) return { path: target };
+  if (target === "*") return method === "OPTIONS" ? { path: target } : undefined;
+  const absolute = /^https?:\/\/([^/?@]+)([/?].*)?$/i.exec(target);
+  const authority = absolute?.[1];
+  if (authority === undefined || !isHost(authority)) return undefined;
+  // RFC 9112 §3.2.4: OPTIONS without a path asks about the server.
+  const rest = absolute?.[2] ?? (method === "OPTIONS" ? "*" : "/");
+  return { path: rest.startsWith("?") ? `/${rest}` : rest, authority };
+}
+
+/** Whether `value` is a Host field: a name, an address or nothing, and perhaps a port. RFC 9110 §7.2. */
+export function isHost(value: string): boolean {
+  return /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/.test(value);
+}

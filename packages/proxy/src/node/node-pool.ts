@@ -1,0 +1,129 @@
+import type { UpstreamNode } from "../contract.ts";
+import { type DialOptions, dial } from "./dial.ts";
+import { NodeConnection, type NodeParts, type NodeUser } from "./node-connection.ts";
+
+/**
+ * How long a connection may have been idle to carry a request that must not be sent twice, in ms. Nodes close
+ * idle connections after seconds, and such a request cannot be repeated when it meets the closing.
+ */
+const freshMs = 1_000;
+
+/** Bounds of the connections to one node. */
+export interface PoolLimits {
+  readonly maxIdle: number;
+  /** How long an idle connection is kept, in ms. */
+  readonly idleTimeoutMs: number;
+  /** Open connections, idle ones included; 0: no bound. */
+  readonly maxConnections: number;
+}
+
+/** The connections to one node: idle ones are used again, the newest first, for it is the least likely to be dead. */
+export class NodePool {
+  readonly node: UpstreamNode;
+  readonly #parts: NodeParts;
+  readonly #dialing: DialOptions;
+  readonly #limits: PoolLimits;
+  readonly #idle: NodeConnection[] = [];
+  readonly #inUse = new Set<NodeConnection>();
+  /** Whether it is no longer the pool of its node. */
+  retired = false;
+
+  constructor(node: UpstreamNode, parts: NodeParts, dialing: DialOptions, limits: PoolLimits) {
+    this.node = node;
+    this.#parts = parts;
+    this.#dialing = dialing;
+    this.#limits = limits;
+  }
+
+  /** Whether nothing is open. */
+  get isEmpty(): boolean {
+    return this.#idle.length === 0 && this.#inUse.size === 0;
+  }
+
+  /** Whether no further connection may be opened. */
+  get isFull(): boolean {
+    const { maxConnections } = this.#limits;
+    return maxConnections > 0 && this.#inUse.size + this.#idle.length >= maxConnections;
+  }
+
+  /**
+   * An idle connection, ready to send.
+   *
+   * @param isRepeatable  Whether the request may be sent again: if not, only a fresh one will do.
+   */
+  reuse(user: NodeUser, isRepeatable: boolean, nowMs: number): NodeConnection | undefined {
+    for (let newest = this.#idle.pop(); newest !== undefined; newest = this.#idle.pop()) {
+      if (!newest.isUsable) continue;
+      if (!isRepeatable && newest.idleSinceMs < nowMs - freshMs) {
+        this.#idle.push(newest);
+        return undefined;
+      }
+      newest.use(user);
+      this.#inUse.add(newest);
+      return newest;
+    }
+    return undefined;
+  }
+
+  /** Begins a new connection; the user is told when it stands. */
+  open(user: NodeUser): NodeConnection {
+    const connection = new NodeConnection(this.#parts, (closed) => this.#forget(closed));
+    const socket = dial(this.node, this.#dialing, (bytes, length) =>
+      connection.onBytes(bytes, length),
+    );
+    connection.open(socket, this.node.secure ? "secureConnect" : "connect", user);
+    this.#inUse.add(connection);
+    return connection;
+  }
+
+  /**
+   * Gives a connection back.
+   *
+   * @param keepMs  How long the node itself keeps it, in ms.
+   */
+  giveBack(connection: NodeConnection, nowMs: number, keepMs: number): void {
+    this.#inUse.delete(connection);
+    const { maxIdle, idleTimeoutMs } = this.#limits;
+    const idleMs = Math.min(idleTimeoutMs, keepMs);
+    if (this.#idle.length >= maxIdle || idleMs <= 0) {
+      connection.destroy();
+      return;
+    }
+    connection.release();
+    connection.idleSinceMs = nowMs;
+    connection.idleUntilMs = nowMs + idleMs;
+    this.#idle.push(connection);
+  }
+
+  /** Closes a connection that is of no further use. */
+  drop(connection: NodeConnection): void {
+    this.#inUse.delete(connection);
+    connection.destroy();
+  }
+
+  /** A node closed an idle connection under a request: its other idle ones are no better. */
+  dropIdle(): void {
+    for (const connection of this.#idle.splice(0)) connection.destroy();
+  }
+
+  /** Closes what has been idle for too long. */
+  sweep(nowMs: number): void {
+    if (this.#idle.length === 0 || this.#idle.every((one) => one.idleUntilMs > nowMs)) return;
+    for (const connection of this.#idle.splice(0)) {
+      if (connection.idleUntilMs > nowMs) this.#idle.push(connection);
+      else connection.destroy();
+    }
+  }
+
+  /** Closes everything. */
+  close(): void {
+    this.dropIdle();
+    for (const connection of this.#inUse) connection.destroy();
+    this.#inUse.clear();
+  }
+
+  #forget(connection: NodeConnection): void {
+    const index = this.#idle.indexOf(connection);
+    if (index !== -1) this.#idle.splice(index, 1);
+  }
+}
