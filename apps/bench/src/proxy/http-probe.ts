@@ -1,5 +1,5 @@
-import { Agent as HttpAgent, request as requestHttp } from "node:http";
-import { Agent as HttpsAgent, request as requestHttps } from "node:https";
+import { type Agent as HttpAgent, request as requestHttp } from "node:http";
+import { type Agent as HttpsAgent, request as requestHttps } from "node:https";
 
 import { requestFields } from "./loads/request-fields.ts";
 

@@ -30,3 +30,12 @@ export function ratioOf(
     }),
   );
 }
+
+/**
+ * The value that `share` of the values do not exceed, by nearest rank.
+ *
+ * @param sorted  In rising order, not empty.
+ */
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * share) - 1)] ?? Number.NaN;
+}

@@ -26,8 +26,15 @@ export async function wrk(options: WrkOptions): Promise<Counts> {
   const fields = { ...requestFields, ...(close && { Connection: "close" }) };
   const headers = Object.entries(fields).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
   const output = await runTool("wrk", [
-    ...["-t", "1", "-c", String(connections), "-d", `${seconds}s`, "-s", script, ...headers],
-    ...[url, "--", method, String(bodyBytes)],
+    "-t1",
+    `-c${connections}`,
+    `-d${seconds}s`,
+    `-s${script}`,
+    ...headers,
+    url,
+    "--",
+    method,
+    String(bodyBytes),
   ]);
   return countsOf(output);
 }
