@@ -16,7 +16,7 @@ import { small } from "./proxy/loads/throughput.ts";
 import { type Command, parseCommand, usage } from "./proxy/options.ts";
 import { ResultsFile } from "./proxy/results.ts";
 import { runSeries, type Series } from "./proxy/series.ts";
-import { tableOf } from "./proxy/table.ts";
+import { baseline, tableOf } from "./proxy/table.ts";
 import { toolPath } from "./proxy/tool.ts";
 import { WorkingDirectory } from "./proxy/working-directory.ts";
 
@@ -76,6 +76,12 @@ async function run(asked: Extract<Command, { kind: "gate" | "measure" }>): Promi
     results.save(done);
     progress("");
     console.log(tableOf(series));
+    // Without what everything is compared with, the run has failed.
+    if (
+      series.rows.some(({ target, notServed }) => target === baseline && notServed !== undefined)
+    ) {
+      process.exitCode = 1;
+    }
     return series;
   };
 

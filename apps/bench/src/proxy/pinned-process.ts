@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
 
 import { until } from "@rollcall/testbed";
 
 const stopMs = 5_000;
 const readyMs = 60_000;
-const tailBytes = 2_000;
+const logBytes = 10_000;
 
 /** What to start, and where. */
 export interface PinnedOptions {
@@ -36,7 +37,7 @@ process.on("exit", () => {
 /**
  * Starts a server on its cores and waits until it serves.
  *
- * @throws Error with the first line of what it printed, when it ends by itself or is not ready within a minute.
+ * @throws Error with the line it printed about why, when it ends by itself or is not ready within a minute.
  */
 export async function startPinned(options: PinnedOptions): Promise<PinnedProcess> {
   const { what, command, args, cores, logFile, env, isReady } = options;
@@ -72,13 +73,15 @@ export async function startPinned(options: PinnedOptions): Promise<PinnedProcess
     await stop();
     throw error;
   }
-  if (!running.has(child)) throw new Error(`${what} ended: ${firstLine(logFile)}`);
+  if (!running.has(child)) throw new Error(`${what} ended: ${reason(logFile)}`);
   return { pid: child.pid ?? 0, [Symbol.asyncDispose]: stop };
 }
 
-function firstLine(logFile: string): string {
-  const text = readFileSync(logFile, "utf8").slice(-tailBytes).trim();
-  return text.split("\n")[0] ?? "";
+/** The line that says why: a thrown error's message, which Node prints after where it was thrown, or the first. */
+function reason(logFile: string): string {
+  const lines = readFileSync(logFile, "utf8").slice(0, logBytes).trim().split("\n");
+  const line = lines.find((text) => /^\w*Error: /.test(text)) ?? lines[0] ?? "";
+  return line.replaceAll(`${dirname(logFile)}/`, "");
 }
 
 function signalAll(child: ChildProcess, signal: NodeJS.Signals): void {

@@ -43,7 +43,7 @@ function start(what: string, place: Place, more: string): ReturnType<Target["sta
     proxy_ssl_name localhost;
     proxy_ssl_server_name on;`;
   const connection = websocket
-    ? `proxy_set_header Connection $connection;
+    ? `proxy_set_header Connection $upgrade_or_none;
     proxy_set_header Upgrade $http_upgrade;`
     : `proxy_set_header Connection "";`;
   return startNginx({
@@ -53,7 +53,7 @@ function start(what: string, place: Place, more: string): ReturnType<Target["sta
     readyUrl: `${scheme}://127.0.0.1:${listenPort}/`,
     http: `
   ${more}
-  map $http_upgrade $connection { default upgrade; "" ""; }
+  map $http_upgrade $upgrade_or_none { default upgrade; "" ""; }
   upstream node {
     server 127.0.0.1:${nodePort};
     keepalive 320;
