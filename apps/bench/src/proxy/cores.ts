@@ -16,15 +16,20 @@ export interface Cores {
  * @throws Error when there is only one core, or no `taskset`.
  */
 export function takeCores(): Cores {
-  const status = readFileSync("/proc/self/status", "utf8");
-  const allowed = coresOf(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? "");
+  const allowed = allowedCores();
   const proxy = allowed.pop();
   if (proxy === undefined || allowed.length === 0) {
     throw new Error("one core cannot be shared by a proxy and its load; two or more are needed");
   }
-  const cores = { proxy: String(proxy), load: allowed.join(",") };
+  const cores = { proxy, load: allowed.join(",") };
   execFileSync("taskset", ["-a", "-c", "-p", cores.load, String(process.pid)], { stdio: "ignore" });
   return cores;
+}
+
+/** The cores this process may use. */
+export function allowedCores(): string[] {
+  const status = readFileSync("/proc/self/status", "utf8");
+  return coresOf(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? "").map(String);
 }
 
 /** `0-2,4` as `[0, 1, 2, 4]`. */

@@ -19,23 +19,18 @@ export class ProcessMeter {
 
   /** CPU time of all threads so far, in µs. Threads that have ended are not in it. */
   cpuUs(): number {
-    let nanoseconds = 0;
-    for (const pid of this.#family()) {
-      for (const thread of readdirSync(`/proc/${pid}/task`)) {
-        const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "utf8");
-        nanoseconds += Number(text.split(" ")[0]);
-      }
-    }
-    return nanoseconds / 1_000;
+    const threads = this.#family().flatMap((pid) =>
+      namesIn(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/schedstat`),
+    );
+    return sum(threads.map((file) => Number(textOf(file).split(" ")[0]))) / 1_000;
   }
 
   /** Resident memory now, in bytes. */
   residentBytes(): number {
-    let pages = 0;
-    for (const pid of this.#family()) {
-      pages += Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
-    }
-    return pages * pageBytes;
+    const pages = this.#family().map((pid) =>
+      Number(textOf(`/proc/${pid}/statm`).split(" ")[1] ?? 0),
+    );
+    return sum(pages) * pageBytes;
   }
 
   /** How long the core has been busy so far, whoever kept it so, the hypervisor included, in µs. */
@@ -52,11 +47,9 @@ export class ProcessMeter {
   /** The process and all below it. Looked up each time: a server may replace its workers. */
   #family(): readonly number[] {
     const children = new Map<number, number[]>();
-    for (const name of readdirSync("/proc")) {
-      const pid = Number(name);
-      if (!Number.isInteger(pid)) continue;
+    for (const pid of namesIn("/proc").map(Number).filter(Number.isInteger)) {
       const parent = parentOf(pid);
-      if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), pid]);
+      children.set(parent, [...(children.get(parent) ?? []), pid]);
     }
     const family = [this.#pid];
     for (const pid of family) family.push(...(children.get(pid) ?? []));
@@ -64,12 +57,31 @@ export class ProcessMeter {
   }
 }
 
-function parentOf(pid: number): number | undefined {
+/** The process that started it; 0 when it has ended. */
+function parentOf(pid: number): number {
+  const stat = textOf(`/proc/${pid}/stat`);
+  // The name in parentheses before it may hold anything.
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+}
+
+// Processes and threads may end between the list and the look; they count for nothing then.
+
+function namesIn(folder: string): readonly string[] {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The name in parentheses before it may hold anything.
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    return readdirSync(folder);
   } catch {
-    return undefined; // It ended between the list and the look.
+    return [];
   }
+}
+
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return "";
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
