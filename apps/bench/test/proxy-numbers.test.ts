@@ -53,7 +53,6 @@ describe("what the load generators say", () => {
       p99Us: 2_100,
     });
     expect(() => countsOf("unable to connect")).toThrow("no report: unable to connect");
-    expect(() => countsOf("report 0 64 2000000 0 0")).toThrow("no answer at all");
   });
 
   it("is read from h2load's log, where a failed request has no good status", () => {
@@ -65,7 +64,6 @@ describe("what the load generators say", () => {
       p50Us: 100,
       p99Us: 300,
     });
-    expect(() => countsOfLog("1\t-1\t5\n", 1)).toThrow("no good answer");
   });
 });
 

@@ -3,6 +3,8 @@ export type { CertificateAuthority, IssuedCertificate } from "./certificates.ts"
 export { startEureka } from "./eureka.ts";
 export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
+export { javaProgram } from "./java.ts";
+export type { JavaProgram } from "./java.ts";
 export { describeEureka, describeOwnEureka, namespace, sharedEureka } from "./shared-servers.ts";
 export type { SharedEureka } from "./shared-servers.ts";
 export { startSpringProvider } from "./spring-provider.ts";

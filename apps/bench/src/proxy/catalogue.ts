@@ -10,6 +10,7 @@ import { gateway, gatewayLog } from "./targets/gateway.ts";
 import { haproxy } from "./targets/haproxy.ts";
 import { nginx, nginx64k, nginxLog } from "./targets/nginx.ts";
 import { peers } from "./targets/peers.ts";
+import { spring } from "./targets/spring.ts";
 
 /** All loads, in the order they are run. */
 export const allLoads: readonly Load[] = [
@@ -36,6 +37,7 @@ export const allTargets: readonly Target[] = [
   engine,
   enginePublic,
   ...peers,
+  spring,
 ];
 
 /** The proxies that a load is run on: those asked for, else those that are there for it. */

@@ -18,6 +18,8 @@ export async function metered(
   const busyBeforeUs = meter.coreBusyUs();
   const startedAtMs = performance.now();
   const { requests, errors, seconds, p50Us, p99Us } = await generate();
+  // A warm-up may end with nothing, a turn may not.
+  if (requests <= errors) throw new Error("no good answer in a whole turn");
   const elapsedUs = (performance.now() - startedAtMs) * 1_000;
   const cpuUs = meter.cpuUs() - cpuBeforeUs;
   const foreignUs = meter.coreBusyUs() - busyBeforeUs - cpuUs;

@@ -72,7 +72,7 @@ export async function runSeries(
       try {
         await takeTurn(load, entrant, { ...scene, directory }, options.seconds, stack);
       } catch (error) {
-        entrant.notServed = error instanceof Error ? error.message : String(error);
+        entrant.notServed = firstLine(error);
         await entrant.running?.process[Symbol.asyncDispose]();
       }
     }
@@ -106,12 +106,19 @@ async function takeTurn(
     };
     entrant.running = { process, subject };
     await load.probe(subject);
+    const { warmUpSeconds = 0 } = entrant.target;
+    if (warmUpSeconds > 0) await load.run(subject, warmUpSeconds);
   }
   const { process, subject } = entrant.running;
   entrant.samples.push(await load.run(subject, seconds));
   if (load.fresh !== true) return;
   await process[Symbol.asyncDispose]();
   entrant.running = undefined;
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.split("\n", 1)[0] ?? "";
 }
 
 function folder(parent: string, name: string): string {

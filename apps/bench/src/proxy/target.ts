@@ -6,6 +6,8 @@ export interface Target {
   readonly name: string;
   /** The loads it is there for; all when left out. `--targets` goes before it. */
   readonly loads?: readonly string[] | undefined;
+  /** How long it must be under load before its first turn counts, in seconds. Default 0. */
+  readonly warmUpSeconds?: number | undefined;
   /**
    * Starts it on `place.proxyCore`, forwarding everything from `place.listenPort` to the node at
    * `place.nodePort`.

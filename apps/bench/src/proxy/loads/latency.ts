@@ -56,7 +56,6 @@ export function countsOfLog(text: string, seconds: number): Counts {
     .map((line) => line.split("\t").map(Number));
   const good = rows.filter(([, status]) => status === 200);
   const times = good.map(([, , us = 0]) => us).toSorted((a, b) => a - b);
-  if (times.length === 0) throw new Error("h2load got no good answer at all");
   return {
     requests: rows.length,
     errors: rows.length - good.length,

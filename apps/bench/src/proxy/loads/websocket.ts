@@ -68,7 +68,6 @@ async function echo(sockets: readonly Socket[], seconds: number): Promise<Counts
   const times: number[] = [];
   const errors = await Promise.all(sockets.map((socket) => converse(socket, endsAtMs, times)));
   const elapsedMs = performance.now() - startedAtMs;
-  if (times.length === 0) throw new Error("no message came back");
   times.sort((a, b) => a - b);
   return {
     requests: times.length,

@@ -44,6 +44,5 @@ export function countsOf(output: string): Counts {
   const numbers = /^report (\d+) (\d+) (\d+) (\d+) (\d+)$/m.exec(output)?.slice(1).map(Number);
   if (numbers === undefined) throw new Error(`wrk printed no report: ${output.slice(0, 500)}`);
   const [requests = 0, errors = 0, durationUs = 0, p50Us = 0, p99Us = 0] = numbers;
-  if (requests === 0) throw new Error("wrk got no answer at all");
   return { requests, errors, seconds: durationUs / 1_000_000, p50Us, p99Us };
 }
