@@ -20,7 +20,7 @@ export const gatewayEureka: Target = {
     const running = await startGateway(
       "gateway-eureka",
       place,
-      { discovery: { eureka: { host: [`http://${hostname}:${port}`], fetch_interval: 1 } } },
+      { discovery: { eureka: { host: [`http://${hostname}:${port}`] } } },
       { service_name: service, discovery_type: "eureka" },
     );
     const registered = stack.move();
