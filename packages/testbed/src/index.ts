@@ -15,6 +15,8 @@ export type { EtcdCluster } from "./etcd-cluster.ts";
 export { startEureka } from "./eureka.ts";
 export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
+export { javaProgram } from "./java.ts";
+export type { JavaProgram } from "./java.ts";
 export {
   describeConsul,
   describeEtcd,
