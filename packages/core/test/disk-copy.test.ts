@@ -29,7 +29,14 @@ function slowDisk() {
     },
   } as unknown as DiskStore;
   const query = { service: "orders" };
-  const copy = new DiskCopy({ store, query, registry: "scripted", clock, delayMs: 200, maxAgeMs: Infinity });
+  const copy = new DiskCopy({
+    store,
+    query,
+    registry: "scripted",
+    clock,
+    delayMs: 200,
+    maxAgeMs: Infinity,
+  });
   const counts = (): string => writes.map(({ count }) => count).join();
   return { clock, writes, reading, copy, counts };
 }

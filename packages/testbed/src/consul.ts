@@ -56,7 +56,7 @@ export interface ConsulProcess extends AsyncDisposable {
   /** Ends it as a crash does. */
   kill(): Promise<void>;
   /** Freezes it: connections stay open and nothing is answered. */
-  pause(): void;
+  pause(): Promise<void>;
   /** Ends {@link ConsulProcess.pause}. */
   resume(): void;
   /**

@@ -40,7 +40,7 @@ export interface EtcdProcess extends AsyncDisposable {
   /** Ends it as a crash does; its data stay. */
   kill(): Promise<void>;
   /** Freezes it: connections stay open and nothing is answered. */
-  pause(): void;
+  pause(): Promise<void>;
   /** Ends {@link EtcdProcess.pause}. */
   resume(): void;
   /** Stops it if it runs, and starts it on the same port: with its data, or with nothing in it. */
@@ -143,7 +143,7 @@ export async function startEtcdMember(
     logTail: () => server?.logTail() ?? "",
     stop,
     kill: async () => server?.kill(),
-    pause: () => server?.pause(),
+    pause: async () => server?.pause(),
     resume: () => server?.resume(),
     restart: async (data = "kept") => {
       await server?.stop();

@@ -52,13 +52,13 @@ describeOwnConsul("a Consul agent of one's own", () => {
     await consul.restart();
     assert.deepEqual(await names(consul.access), ["consul"]);
 
-    consul.pause();
+    await consul.pause();
     const signal = AbortSignal.timeout(300);
     await expect(fetch(`${consul.url}/v1/status/leader`, { signal })).rejects.toThrow();
     consul.resume();
     await until(() => names(consul.access), { what: "an answer after the pause" });
 
-    consul.pause();
+    await consul.pause();
     await consul.stop();
     await consul.stop();
     assert.equal(await isFree(consul.port), true);

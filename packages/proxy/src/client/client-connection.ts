@@ -4,6 +4,7 @@ import type { FailureReason, Reply } from "../contract.ts";
 import type { EngineParts } from "../exchange/engine-parts.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ClientTunnel, ExchangeClient } from "../exchange/exchange-client.ts";
+import type { RequestBody } from "../exchange/request-body.ts";
 import { receiveHead } from "../http1/receive-head.ts";
 import { type Peer, ReceivedHead } from "../http1/received-head.ts";
 import { COMPLETE, INCOMPLETE, type RequestScan } from "../http1/request-scan.ts";
@@ -23,6 +24,7 @@ export interface ClientParts extends EngineParts {
 type Phase =
   | "head" // between requests, or inside a head
   | "exchange"
+  | "discarding" // the answer was out before the body was in
   | "tunnel"
   | "lingering" // all is said; what the client still sends is thrown away
   | "closed";
@@ -47,6 +49,7 @@ export class ClientConnection implements ExchangeClient, Peer {
   #phase: Phase = "head";
   #exchange: Exchange | undefined;
   #tunnel: ClientTunnel | undefined;
+  #discarded: RequestBody | undefined;
   /** The beginning of a head, or what came before it was wanted. */
   readonly #held: HeadBuffer;
   #paused = false;
@@ -93,6 +96,9 @@ export class ClientConnection implements ExchangeClient, Peer {
         return;
       case "exchange":
         this.#bodyBytes(bytes, 0, length);
+        return;
+      case "discarding":
+        this.#discardBytes(bytes, 0, length);
         return;
       case "tunnel":
         this.#tunnel?.clientBytes(bytes, length);
@@ -169,9 +175,32 @@ export class ClientConnection implements ExchangeClient, Peer {
 
   /** The answer was there at once; what follows is the next request. */
   #nextBytes(bytes: Buffer, from: number, to: number): void {
-    if (this.#phase !== "head" || from >= to) return;
+    if (from >= to) return;
+    if (this.#phase === "discarding") this.#discardBytes(bytes, from, to);
+    if (this.#phase !== "head") return;
     this.#held.add(bytes, from, to);
     this.#parseHeld();
+  }
+
+  discard(body: RequestBody): void {
+    this.#exchange = undefined;
+    this.#phase = "discarding";
+    this.#discarded = body;
+    this.#deadlineMs = performance.now() + this.#parts.limits.discardMs;
+    if (this.#held.length > 0) {
+      const bytes = this.#held.take();
+      this.#discardBytes(bytes, 0, bytes.length);
+    }
+    if (this.#phase === "discarding") this.resumeReading();
+  }
+
+  #discardBytes(bytes: Buffer, from: number, to: number): void {
+    const body = this.#discarded!;
+    const next = body.discard(bytes, from, to);
+    if (body.bad || body.done) {
+      this.finished(!body.bad);
+      this.#nextBytes(bytes, next, to);
+    }
   }
 
   get pendingBytes(): number {
@@ -331,6 +360,7 @@ export class ClientConnection implements ExchangeClient, Peer {
         this.#tunnel?.clientEnded();
         return;
       case "exchange":
+      case "discarding":
         // Who hangs up has no use for the answer.
         this.#socket.destroy();
         return;

@@ -1,5 +1,6 @@
 import type { Reply } from "../contract.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
+import type { RequestBody } from "./request-body.ts";
 
 /** The client's side of an exchange. */
 export interface ExchangeClient {
@@ -16,6 +17,8 @@ export interface ExchangeClient {
   pauseReading(): void;
   /** Sends a whole answer. */
   reply(reply: Reply, head: ReceivedHead, keepAlive: boolean): void;
+  /** The exchange is over but for its body, which is thrown away; then the next request may come. */
+  discard(body: RequestBody): void;
   /** The exchange is over; its answer was sent whole. */
   finished(keepAlive: boolean): void;
   /** The answer broke off: the client must not take it for whole. */

@@ -31,7 +31,6 @@ type Stage =
   | "waiting" // for the answer's head; the body may still be on its way
   | "answering"
   | "flushing" // all is said, but the client has not taken it
-  | "discarding" // the answer was out before the body was in; the rest of that is nobody's
   | "tunnel"
   | "over";
 
@@ -77,9 +76,7 @@ export class Exchange implements NodeUser {
 
   /** Whether the client's body may be handed over. */
   get wantsBody(): boolean {
-    if (this.#bodyDone) return false;
-    if (this.#stage === "discarding") return true;
-    return this.#node !== undefined && this.#stage !== "connecting";
+    return !this.#bodyDone && this.#node !== undefined && this.#stage !== "connecting";
   }
 
   start(): void {
@@ -185,11 +182,6 @@ export class Exchange implements NodeUser {
    */
   takeBody(bytes: Buffer, from: number, to: number): number {
     const body = this.#body!;
-    if (this.#stage === "discarding") {
-      const next = body.discard(bytes, from, to);
-      if (body.bad || body.done) this.#discarded(!body.bad);
-      return next;
-    }
     const node = this.#node!;
     const next = body.send(node, bytes, from, to);
     if (body.bad) {
@@ -322,7 +314,6 @@ export class Exchange implements NodeUser {
         return;
       case "routing":
       case "flushing":
-      case "discarding":
       case "tunnel":
       case "over":
     }
@@ -352,7 +343,7 @@ export class Exchange implements NodeUser {
 
   /** The client is gone. */
   clientGone(): void {
-    if (this.#stage === "over" || this.#stage === "discarding") return;
+    if (this.#stage === "over") return;
     this.#dropNode();
     this.#attempts?.over("cancelled");
     this.#over();
@@ -379,9 +370,6 @@ export class Exchange implements NodeUser {
       case "answering":
       case "flushing":
         this.#breakOff(this.#client.pendingBytes > 0 ? "cancelled" : "timeout");
-        return;
-      case "discarding":
-        this.#discarded(false);
         return;
       case "tunnel":
       case "over":
@@ -417,7 +405,7 @@ export class Exchange implements NodeUser {
   }
 
   #fail(reason: FailureReason, detail: string): void {
-    if (this.#stage === "over" || this.#stage === "discarding") return;
+    if (this.#stage === "over") return;
     this.#dropNode();
     this.#attempts?.over("cancelled");
     this.#reply(
@@ -439,21 +427,10 @@ export class Exchange implements NodeUser {
     this.#leave(keepAlive);
   }
 
-  /** The answer is out: the connection goes on with the next request, once the rest of this one is in. */
+  /** The answer is out; the rest of the body, if it is not in yet, is nobody's. */
   #leave(keepAlive: boolean): void {
-    if (!keepAlive || this.#bodyDone) {
-      this.#client.finished(keepAlive);
-      return;
-    }
-    this.#stage = "discarding";
-    this.#deadline.within(this.#parts.limits.discardMs);
-    this.#client.resumeReading();
-  }
-
-  #discarded(keepAlive: boolean): void {
-    this.#stage = "over";
-    this.#deadline.lift();
-    this.#client.finished(keepAlive);
+    if (keepAlive && !this.#bodyDone) this.#client.discard(this.#body!);
+    else this.#client.finished(keepAlive);
   }
 
   #over(nowMs: number = performance.now()): void {
