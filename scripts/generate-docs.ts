@@ -3,12 +3,16 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gatewayErrors } from "../apps/gateway/dist/index.js";
 import { renderTraitsTable } from "../packages/conformance/dist/index.js";
+import { consulRegistry } from "../packages/consul/dist/index.js";
 import { memoryRegistry } from "../packages/core/dist/index.js";
+import { etcdRegistry } from "../packages/etcd/dist/index.js";
 import { eurekaRegistry } from "../packages/eureka/dist/index.js";
 
 const registries = [
   { title: "Memory", registry: memoryRegistry() },
   { title: "Eureka", registry: eurekaRegistry({ servers: "http://127.0.0.1:8761/eureka/" }) },
+  { title: "etcd", registry: etcdRegistry({ hosts: "http://127.0.0.1:2379" }) },
+  { title: "Consul", registry: consulRegistry({ servers: "http://127.0.0.1:8500" }) },
 ];
 const table = renderTraitsTable(
   registries.map(({ title, registry }) => ({ title, traits: registry.traits })),
