@@ -14,6 +14,7 @@ export type GatewayErrorCode =
   | "UPSTREAM_BROKE"
   | "DISCOVERY_PENDING"
   | "NO_NODES"
+  | "NODES_BUSY"
   | "UPSTREAM_TIMEOUT"
   | "VERSION_UNSUPPORTED"
   | "LOOP_DETECTED";
@@ -117,6 +118,14 @@ export const gatewayErrors: readonly GatewayError[] = [
     remedy: "Start a node, raise a weight above 0, or look at the node address rules.",
   },
   {
+    code: "NODES_BUSY",
+    status: 503,
+    message: "503 Service Unavailable",
+    meaning:
+      "Every connection that may be opened to the nodes is in use, and none became free in time.",
+    remedy: "Start more nodes, or raise the bound on connections.",
+  },
+  {
     code: "UPSTREAM_TIMEOUT",
     status: 504,
     message: "504 Gateway Timeout",
@@ -150,6 +159,7 @@ export const codeOfFailure: Readonly<Record<FailureReason, GatewayErrorCode>> = 
   request_timeout: "REQUEST_TIMEOUT",
   unsupported: "UNSUPPORTED",
   no_node: "NO_NODES",
+  nodes_busy: "NODES_BUSY",
   connect_failed: "CONNECT_FAILED",
   upstream_broke: "UPSTREAM_BROKE",
   upstream_timeout: "UPSTREAM_TIMEOUT",

@@ -150,7 +150,7 @@ describeOwnEtcd("a watch", () => {
     await raw.put("/rollcall/orders/1", value());
     const view = discovery(direct).service("orders");
     await view.ready();
-    server.pause();
+    await server.pause();
     try {
       await until(() => view.snapshot.state === "stale", { what: "a stale snapshot" });
       expect(view.nodes).toHaveLength(1);

@@ -92,6 +92,7 @@ export type FailureReason =
   | "unsupported" // 501: CONNECT, unknown transfer coding
   | "version_unsupported" // 505
   | "loop_detected" // 508: the request has been here before
+  | "nodes_busy" // 503: every connection that may be opened is in use
   | "no_node" // 503: pick had nothing to offer
   | "connect_failed" // 502: every attempt failed to connect
   | "upstream_broke" // 502: the node closed or spoke nonsense before its response
@@ -174,6 +175,10 @@ export interface ProxyOptions {
   readonly maxInformational?: number | undefined;
   /** Connections to one node, idle ones included; 0: no bound. Default 0. */
   readonly maxConnectionsPerNode?: number | undefined;
+  /** Requests that may wait for a connection to one node, when there is a bound. Default 1 024. */
+  readonly maxQueuePerNode?: number | undefined;
+  /** How long each may wait, in ms; then another node is tried. Default 5 000. */
+  readonly queueTimeoutMs?: number | undefined;
   /**
    * How sockets of clients are read: `shared`, into one buffer, which takes one step that Node does not
    * document and is not taken where it fails; `public`, by documented means only, slower. Default `shared`.

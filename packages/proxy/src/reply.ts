@@ -14,6 +14,7 @@ export const failureStatus: Readonly<Record<FailureReason, number>> = {
   connect_failed: 502,
   upstream_broke: 502,
   no_node: 503,
+  nodes_busy: 503,
   upstream_timeout: 504,
   version_unsupported: 505,
   loop_detected: 508,

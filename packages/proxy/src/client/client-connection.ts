@@ -207,6 +207,10 @@ export class ClientConnection implements ExchangeClient, Peer {
     return this.#socket.writableLength;
   }
 
+  writeText(text: string): void {
+    this.#socket.write(text, "latin1");
+  }
+
   write(text: string, bytes: Buffer, from: number, to: number, tail: string): void {
     const socket = this.#socket;
     if (to - from <= 8_192) {

@@ -4,8 +4,6 @@ import type { ResponseScan } from "../http1/response-scan.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
 import { type ClientFraming, responseText } from "./response-text.ts";
 
-const nothing = Buffer.alloc(0);
-
 /** A node's answer on its way to the client: how it is framed, and what it says about the connections. */
 export class Answer {
   readonly status: number;
@@ -61,7 +59,7 @@ export class Answer {
         client.write(text, bytes, start, end, "");
         text = "";
       });
-      if (text !== "") client.write(text, nothing, 0, 0, "");
+      if (text !== "") client.writeText(text);
       return;
     }
     framing.take(bytes, from, to);

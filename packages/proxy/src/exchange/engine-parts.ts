@@ -11,6 +11,8 @@ export interface ExchangeLimits {
   readonly clientSendTimeoutMs: number;
   readonly totalTimeoutMs: number;
   readonly maxRequestsPerConnection: number;
+  /** How long a request waits for a connection to a node. */
+  readonly queueTimeoutMs: number;
   readonly lingerMs: number;
   /** How long the rest of a body is thrown away, after its answer. */
   readonly discardMs: number;

@@ -8,6 +8,8 @@ export interface ExchangeClient {
   readonly pendingBytes: number;
   /** Whether the connection may be used for a further request. */
   readonly mayStay: boolean;
+  /** Writes a head alone. */
+  writeText(text: string): void;
   /** Writes a head and a piece of a body as one; the bytes are free again when nothing is pending. */
   write(text: string, bytes: Buffer, from: number, to: number, tail: string): void;
   /** Calls back once nothing is pending; the newest callback only. */

@@ -5,19 +5,18 @@ import type { ReceivedHead } from "../http1/received-head.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
 import { isForbidden } from "../node/dial.ts";
 import type { NodeConnection, NodeLoss, NodeTunnel, NodeUser } from "../node/node-connection.ts";
-import type { NodePool } from "../node/node-pool.ts";
+import type { NodePool, NodeWaiter } from "../node/node-pool.ts";
 import { failureStatus } from "../reply.ts";
 import { Answer } from "./answer.ts";
 import { Attempts } from "./attempts.ts";
 import { Deadline } from "./deadline.ts";
+import { decide, type Decided } from "./decision.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
 import { RequestBody } from "./request-body.ts";
 import { requestText } from "./request-text.ts";
 import { responseText } from "./response-text.ts";
 import { Tunnel } from "./tunnel.ts";
-
-const nothing = Buffer.alloc(0);
 
 /** Why an exchange cannot go on as it is. */
 interface Failure {
@@ -27,6 +26,7 @@ interface Failure {
 
 type Stage =
   | "routing" // until there is a decision
+  | "queued" // until a connection to the node is free
   | "connecting"
   | "waiting" // for the answer's head; the body may still be on its way
   | "answering"
@@ -35,7 +35,7 @@ type Stage =
   | "over";
 
 /** One request and its answer: from the decision where it goes to the end of the answer. */
-export class Exchange implements NodeUser {
+export class Exchange implements Decided, NodeUser, NodeWaiter {
   readonly #parts: EngineParts;
   readonly #client: ExchangeClient;
   readonly #head: ReceivedHead;
@@ -89,28 +89,15 @@ export class Exchange implements NodeUser {
       this.#fail("loop_detected", "the request has been here before");
       return;
     }
-    try {
-      const decision = route(this.#head);
-      if (!("then" in decision)) {
-        this.#decide(decision);
-        return;
-      }
-      void this.#decideLater(decision);
-    } catch {
-      this.#fail("route_failed", "the request could not be routed");
-    }
+    decide(route, this.#head, this);
   }
 
-  async #decideLater(decision: Promise<Forward | Reply>): Promise<void> {
-    try {
-      const made = await decision;
-      if (this.#stage === "routing") this.#decide(made);
-    } catch {
-      this.#fail("route_failed", "the request could not be routed");
-    }
+  undecided(): void {
+    this.#fail("route_failed", "the request could not be routed");
   }
 
-  #decide(decision: Forward | Reply): void {
+  decided(decision: Forward | Reply): void {
+    if (this.#stage !== "routing") return;
     this.#context = decision.context;
     if (decision.kind === "reply") {
       this.#reply(decision);
@@ -146,18 +133,35 @@ export class Exchange implements NodeUser {
   }
 
   #connect(mayReuse: boolean): void {
-    this.#sent += 1;
     const pool = this.#pool!;
     const isRepeatable = this.#body === undefined && isIdempotent(this.#head.method);
     const idle = mayReuse ? pool.reuse(this, isRepeatable, this.#attempts!.sinceMs) : undefined;
     if (idle !== undefined) {
+      this.#sent += 1;
       this.#node = idle;
       this.nodeConnected();
       return;
     }
+    if (!pool.mayOpen()) {
+      this.#stage = "queued";
+      this.#deadline.within(this.#parts.limits.queueTimeoutMs);
+      if (!pool.wait(this)) this.#busy();
+      return;
+    }
+    this.#sent += 1;
     this.#stage = "connecting";
     this.#deadline.within(this.#forward!.timeouts.connectMs);
     this.#node = pool.open(this);
+  }
+
+  nodeFree(): void {
+    this.#connect(true);
+  }
+
+  #busy(): void {
+    this.#pool!.leave(this);
+    this.#attempts!.over("cancelled");
+    this.#tryNext({ reason: "nodes_busy", detail: "every connection to the node is in use" });
   }
 
   nodeConnected(): void {
@@ -208,7 +212,7 @@ export class Exchange implements NodeUser {
     const { expectsContinue, httpVersion } = this.#head;
     const travels = scan.status === 100 ? expectsContinue : scan.status === 103;
     if (!travels || httpVersion === "1.0") return;
-    this.#client.write(responseText(scan, bytes, "none", false, ""), nothing, 0, 0, "");
+    this.#client.writeText(responseText(scan, bytes, "none", false, ""));
   }
 
   nodeSwitched(scan: ResponseScan, bytes: Buffer): NodeTunnel | undefined {
@@ -221,7 +225,7 @@ export class Exchange implements NodeUser {
     this.#deadline.lift();
     const connection = `Connection: Upgrade\r\nUpgrade: ${this.#upgrade}\r\n`;
     const text = responseText(scan, bytes, "none", false, connection);
-    this.#client.write(text, nothing, 0, 0, "");
+    this.#client.writeText(text);
     const tunnel = new Tunnel(this.#client, this.#node!, () => this.#tunnelOver());
     this.#client.tunnel(tunnel);
     return tunnel;
@@ -313,6 +317,7 @@ export class Exchange implements NodeUser {
         this.#breakOff("tcp_failure");
         return;
       case "routing":
+      case "queued":
       case "flushing":
       case "tunnel":
       case "over":
@@ -344,6 +349,7 @@ export class Exchange implements NodeUser {
   /** The client is gone. */
   clientGone(): void {
     if (this.#stage === "over") return;
+    if (this.#stage === "queued") this.#pool!.leave(this);
     this.#dropNode();
     this.#attempts?.over("cancelled");
     this.#over();
@@ -355,6 +361,9 @@ export class Exchange implements NodeUser {
     switch (this.#stage) {
       case "routing":
         this.#fail("upstream_timeout", "no decision in time");
+        return;
+      case "queued":
+        this.#busy();
         return;
       case "connecting": {
         this.#dropNode();

@@ -15,6 +15,14 @@ export interface PoolLimits {
   readonly idleTimeoutMs: number;
   /** Open connections, idle ones included; 0: no bound. */
   readonly maxConnections: number;
+  /** Requests that may wait for one of them. */
+  readonly maxWaiting: number;
+}
+
+/** A request that waits for a connection. */
+export interface NodeWaiter {
+  /** One is free, or may be opened. Called once. */
+  nodeFree(): void;
 }
 
 /** The connections to one node: idle ones are used again, the newest first, for it is the least likely to be dead. */
@@ -25,6 +33,7 @@ export class NodePool {
   readonly #limits: PoolLimits;
   readonly #idle: NodeConnection[] = [];
   readonly #inUse = new Set<NodeConnection>();
+  readonly #waiting = new Set<NodeWaiter>();
   /** Whether it is no longer the pool of its node. */
   retired = false;
 
@@ -35,15 +44,30 @@ export class NodePool {
     this.#limits = limits;
   }
 
-  /** Whether nothing is open. */
+  /** Whether nothing is open and nobody waits. */
   get isEmpty(): boolean {
     return this.#idle.length === 0 && this.#inUse.size === 0;
   }
 
-  /** Whether no further connection may be opened. */
-  get isFull(): boolean {
+  /** Whether a further connection may be opened; an idle one makes room for it. */
+  mayOpen(): boolean {
     const { maxConnections } = this.#limits;
-    return maxConnections > 0 && this.#inUse.size + this.#idle.length >= maxConnections;
+    if (maxConnections === 0 || this.#inUse.size + this.#idle.length < maxConnections) return true;
+    const oldest = this.#idle.shift();
+    oldest?.destroy();
+    return oldest !== undefined;
+  }
+
+  /** Waits until {@link NodeWaiter.nodeFree}; `false`: too many do already. */
+  wait(waiter: NodeWaiter): boolean {
+    if (this.#waiting.size >= this.#limits.maxWaiting) return false;
+    this.#waiting.add(waiter);
+    return true;
+  }
+
+  /** Waits no longer. */
+  leave(waiter: NodeWaiter): void {
+    this.#waiting.delete(waiter);
   }
 
   /**
@@ -87,18 +111,20 @@ export class NodePool {
     const idleMs = Math.min(idleTimeoutMs, keepMs);
     if (this.#idle.length >= maxIdle || idleMs <= 0) {
       connection.destroy();
-      return;
+    } else {
+      connection.release();
+      connection.idleSinceMs = nowMs;
+      connection.idleUntilMs = nowMs + idleMs;
+      this.#idle.push(connection);
     }
-    connection.release();
-    connection.idleSinceMs = nowMs;
-    connection.idleUntilMs = nowMs + idleMs;
-    this.#idle.push(connection);
+    if (this.#waiting.size > 0) this.#next();
   }
 
   /** Closes a connection that is of no further use. */
   drop(connection: NodeConnection): void {
     this.#inUse.delete(connection);
     connection.destroy();
+    if (this.#waiting.size > 0) this.#next();
   }
 
   /** A node closed an idle connection under a request: its other idle ones are no better. */
@@ -120,6 +146,13 @@ export class NodePool {
     this.dropIdle();
     for (const connection of this.#inUse) connection.destroy();
     this.#inUse.clear();
+  }
+
+  #next(): void {
+    const [first] = this.#waiting;
+    if (first === undefined) return;
+    this.#waiting.delete(first);
+    first.nodeFree();
   }
 
   #forget(connection: NodeConnection): void {

@@ -1,0 +1,28 @@
+import type { Forward, ProxyOptions, Reply } from "../contract.ts";
+import type { ReceivedHead } from "../http1/received-head.ts";
+
+/** Who wants to know where a request goes. Exactly one of the two is called. */
+export interface Decided {
+  decided(decision: Forward | Reply): void;
+  /** The route threw. */
+  undecided(): void;
+}
+
+/** Asks where a head goes. The answer is told at once when it is there at once. */
+export function decide(route: ProxyOptions["route"], head: ReceivedHead, who: Decided): void {
+  try {
+    const decision = route(head);
+    if ("then" in decision) void decideLater(decision, who);
+    else who.decided(decision);
+  } catch {
+    who.undecided();
+  }
+}
+
+async function decideLater(decision: Promise<Forward | Reply>, who: Decided): Promise<void> {
+  try {
+    who.decided(await decision);
+  } catch {
+    who.undecided();
+  }
+}
