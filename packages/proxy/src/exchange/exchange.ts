@@ -226,15 +226,9 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
     const connection = `Connection: Upgrade\r\nUpgrade: ${this.#upgrade}\r\n`;
     const text = responseText(scan, bytes, "none", false, connection);
     this.#client.writeText(text);
-    const tunnel = new Tunnel(this.#client, this.#node!, () => this.#tunnelOver());
+    const tunnel = new Tunnel(this.#client, this.#node!, () => this.#end("ok"));
     this.#client.tunnel(tunnel);
     return tunnel;
-  }
-
-  #tunnelOver(): void {
-    this.#dropNode();
-    this.#attempts!.over("ok");
-    this.#over();
   }
 
   nodeAnswered(scan: ResponseScan, bytes: Buffer, framing: BodyFraming): void {
@@ -340,9 +334,7 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
 
   /** The answer ends before its end. */
   #breakOff(outcome: AttemptOutcome): void {
-    this.#dropNode();
-    this.#attempts?.over(outcome);
-    this.#over();
+    this.#end(outcome);
     this.#client.reset();
   }
 
@@ -350,9 +342,7 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
   clientGone(): void {
     if (this.#stage === "over") return;
     if (this.#stage === "queued") this.#pool!.leave(this);
-    this.#dropNode();
-    this.#attempts?.over("cancelled");
-    this.#over();
+    this.#end("cancelled");
   }
 
   /** Called when {@link deadlineMs} has passed. */
@@ -391,6 +381,13 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
     this.#attempts!.over(clientIsSlow ? "cancelled" : "timeout");
     if (clientIsSlow) this.#fail("request_timeout", "the body took too long");
     else this.#fail("upstream_timeout", "no answer in time");
+  }
+
+  /** Nothing of it goes on. */
+  #end(outcome: AttemptOutcome): void {
+    this.#dropNode();
+    this.#attempts?.over(outcome);
+    this.#over();
   }
 
   #dropNode(): void {

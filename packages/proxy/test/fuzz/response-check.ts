@@ -30,6 +30,10 @@ const asked: readonly ReceivedHead[] = ["GET / HTTP/1.1", "HEAD / HTTP/1.1", "GE
 class Client {
   text = "";
 
+  writeText(text: string): void {
+    this.text += text;
+  }
+
   write(text: string, bytes: Buffer, from: number, to: number, tail: string): void {
     this.text += text + bytes.toString("latin1", from, to) + tail;
   }
