@@ -384,6 +384,19 @@ describe("fields of one hop stay here", () => {
     assert.equal(scan.nominated.length, 16_000);
   });
 
+  test("as many spaces as a head holds are as cheap as one", () => {
+    const spaces = " \t".repeat(8_000);
+    for (let times = 0; times < 100; times += 1) {
+      const head = accepted(
+        fields(`X: a${spaces}b${spaces}`, `Connection: x,${spaces.slice(0, 100)}close`),
+      );
+      assert.equal(head.header("x"), `a${spaces}b`);
+      assert.ok(accepted(fields(`Connection: x,y${spaces}z,close`)).close);
+      assert.ok(!accepted(fields(`TE: trailers${spaces}x`)).trailers);
+      assert.equal(read(fields(`Transfer-Encoding: a${spaces}b,${spaces}chunked`)), 400);
+    }
+  });
+
   test("X-Forwarded-For and Via are told in order", () => {
     const head = accepted(
       fields(

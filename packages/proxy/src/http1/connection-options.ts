@@ -1,3 +1,5 @@
+import { trimmed } from "./trimmed.ts";
+
 const none: readonly string[] = [];
 
 /**
@@ -25,7 +27,7 @@ export class ConnectionOptions {
   add(value: string): void {
     const options = value.toLowerCase();
     if (!options.includes(",")) this.#option(options);
-    else for (const one of options.split(",")) this.#option(one.replace(/^[ \t]+|[ \t]+$/g, ""));
+    else for (const one of options.split(",")) this.#option(trimmed(one, 0, one.length));
   }
 
   /** Whether the connection outlives the message; `close` goes before anything else. RFC 9112 §9.3. */

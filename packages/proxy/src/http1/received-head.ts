@@ -1,6 +1,7 @@
 import type { RequestHead } from "../contract.ts";
 import type { RequestScan } from "./request-scan.ts";
 import type { Runs } from "./runs.ts";
+import { trimmed } from "./trimmed.ts";
 import { withoutFields } from "./without-fields.ts";
 
 /** What a connection knows of its client. */
@@ -134,7 +135,7 @@ function fieldsOf(text: string, from: number): readonly string[] {
     const end = text.indexOf("\r\n", at);
     if (end <= at) return fields;
     const colon = text.indexOf(":", at);
-    fields.push(text.slice(at, colon), text.slice(colon + 1, end).replace(/^[ \t]+|[ \t]+$/g, ""));
+    fields.push(text.slice(at, colon), trimmed(text, colon + 1, end));
     at = end + 2;
   }
 }
