@@ -41,7 +41,8 @@ export function layOut(nodes: readonly ServiceNode[], before: RingLayout | undef
 function unitOf(nodes: readonly ServiceNode[]): number {
   let mean = 0;
   for (const { weight } of nodes) mean += weight / nodes.length;
-  return 8 ** Math.floor((Math.log2(mean) + 1) / 3);
+  const bounded = Math.min(Math.max(mean, 2 ** -1000), Number.MAX_VALUE);
+  return 8 ** Math.floor((Math.log2(bounded) + 1) / 3);
 }
 
 function assignSlots(
