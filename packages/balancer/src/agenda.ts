@@ -31,7 +31,8 @@ export class Agenda implements Group<Turn> {
     if (taken !== undefined) {
       this.#now = taken.dueAt;
       taken.advance();
-      this.#heap.move(taken.order, taken.dueAt);
+      this.#heap.keys[taken.order] = taken.dueAt;
+      this.#heap.move(taken.order);
     }
     if (this.#passed.length > 0) this.#rejoin(taken !== undefined);
     if (this.#now > restartAt) this.#restart();
@@ -63,7 +64,8 @@ export class Agenda implements Group<Turn> {
   #rejoin(turnsPass: boolean): void {
     for (const turn of this.#passed) {
       if (turnsPass) turn.passUntil(this.#now);
-      this.#heap.push(turn.order, turn.dueAt);
+      this.#heap.keys[turn.order] = turn.dueAt;
+      this.#heap.push(turn.order);
     }
     this.#passed.length = 0;
   }

@@ -58,7 +58,7 @@ class PriorityBalancer<M extends Member, G extends Group<M>> implements Balancer
     for (const group of this.#groups) group.pause?.();
     this.#ledger.update(nodes);
     const members = new Map<number, M[]>();
-    for (const member of this.#ledger.values()) {
+    for (const member of this.#ledger.values) {
       const { priority, weight } = member.node;
       if (weight <= 0) continue;
       const others = members.get(priority);

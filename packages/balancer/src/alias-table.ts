@@ -42,8 +42,8 @@ export class AliasTable {
   }
 
   /** @param random  Uniform in [0, 1). */
-  draw(random: number): number {
-    const scaled = random * this.#chances.length;
+  draw(random: () => number): number {
+    const scaled = random() * this.#chances.length;
     const column = Math.floor(scaled);
     return scaled - column < (this.#chances[column] ?? 1) ? column : (this.#aliases[column] ?? 0);
   }

@@ -6,27 +6,30 @@ const tolerance = 1e-9;
 /**
  * The numbers from 0 in the order of a key that each has; of equal keys the smaller number is first.
  *
- * It knows where each number is, so one whose key changes is moved in O(log n). All is in typed arrays:
- * nothing is allocated, and nothing but what is compared is loaded from memory.
+ * It knows where each number is, so one whose key changes is moved in O(log n). All is in typed arrays, for
+ * fractions that are passed in calls are allocated, and what is scattered takes long to load.
  */
 export class Heap {
-  /** How many numbers are in it. They are at the places before this one. */
+  /** By number; after a change call {@link move}, or {@link push} when it is out. */
+  readonly keys: Float64Array;
+  /** How many numbers are in. They are at the places before this one. */
   #length: number;
   /** By place. */
   readonly #numbers: Uint32Array;
-  /** By place. */
-  readonly #keys: Float64Array;
+  /** By place: the keys by which the numbers are in order. */
+  readonly #ordered: Float64Array;
   /** By number. */
   readonly #places: Uint32Array;
 
   /** @param keys  By number. */
   constructor(keys: readonly number[]) {
+    this.keys = Float64Array.from(keys);
     this.#length = keys.length;
     // A sorted array is a heap.
     this.#numbers = Uint32Array.from(keys, (_, number) => number).sort((a, b) =>
       isBefore(keys[a] ?? 0, a, keys[b] ?? 0, b) ? -1 : 1,
     );
-    this.#keys = Float64Array.from(this.#numbers, (number) => keys[number] ?? 0);
+    this.#ordered = Float64Array.from(this.#numbers, (number) => keys[number] ?? 0);
     this.#places = new Uint32Array(keys.length);
     for (const [place, number] of this.#numbers.entries()) this.#places[number] = place;
   }
@@ -39,32 +42,35 @@ export class Heap {
   /** Takes the first number out. */
   shift(): void {
     this.#length -= 1;
-    const last = this.#numbers[this.#length] ?? 0;
-    if (this.#length > 0) this.#sink(0, last, this.#keys[this.#length] ?? 0);
+    if (this.#length > 0) this.#sink(0, this.#numbers[this.#length] ?? 0);
   }
 
   /** Puts a number back that was taken out. */
-  push(number: number, key: number): void {
+  push(number: number): void {
     this.#length += 1;
-    this.#rise(this.#length - 1, number, key);
+    this.#rise(this.#length - 1, number);
   }
 
-  /** Gives another key to a number that is in. */
-  move(number: number, key: number): void {
+  /** Brings a number, whose key changed, to its place. */
+  move(number: number): void {
     const place = this.#places[number] ?? 0;
-    if (key < (this.#keys[place] ?? 0)) this.#rise(place, number, key);
-    else this.#sink(place, number, key);
+    if ((this.keys[number] ?? 0) < (this.#ordered[place] ?? 0)) this.#rise(place, number);
+    else this.#sink(place, number);
   }
 
   /** Makes every key smaller by this. */
   rebase(by: number): void {
     for (let place = 0; place < this.#length; place += 1) {
-      this.#keys[place] = (this.#keys[place] ?? 0) - by;
+      const number = this.#numbers[place] ?? 0;
+      const key = (this.keys[number] ?? 0) - by;
+      this.keys[number] = key;
+      this.#ordered[place] = key;
     }
   }
 
-  #sink(from: number, number: number, key: number): void {
-    const keys = this.#keys;
+  #sink(from: number, number: number): void {
+    const ordered = this.#ordered;
+    const key = this.keys[number] ?? 0;
     let place = from;
     for (;;) {
       const start = place * arity + 1;
@@ -73,7 +79,7 @@ export class Heap {
       let leastKey = key;
       let leastPlace = place;
       for (let child = start; child < end; child += 1) {
-        const childKey = keys[child] ?? 0;
+        const childKey = ordered[child] ?? 0;
         if (childKey > leastKey + tolerance) continue;
         const other = this.#numbers[child] ?? 0;
         if (!isBefore(childKey, other, leastKey, least)) continue;
@@ -82,28 +88,28 @@ export class Heap {
         leastPlace = child;
       }
       if (leastPlace === place) break;
-      this.#put(place, least, leastKey);
+      this.#put(place, least);
       place = leastPlace;
     }
-    this.#put(place, number, key);
+    this.#put(place, number);
   }
 
-  #rise(from: number, number: number, key: number): void {
+  #rise(from: number, number: number): void {
+    const key = this.keys[number] ?? 0;
     let place = from;
     while (place > 0) {
       const parent = Math.floor((place - 1) / arity);
       const above = this.#numbers[parent] ?? 0;
-      const aboveKey = this.#keys[parent] ?? 0;
-      if (!isBefore(key, number, aboveKey, above)) break;
-      this.#put(place, above, aboveKey);
+      if (!isBefore(key, number, this.#ordered[parent] ?? 0, above)) break;
+      this.#put(place, above);
       place = parent;
     }
-    this.#put(place, number, key);
+    this.#put(place, number);
   }
 
-  #put(place: number, number: number, key: number): void {
+  #put(place: number, number: number): void {
     this.#numbers[place] = number;
-    this.#keys[place] = key;
+    this.#ordered[place] = this.keys[number] ?? 0;
     this.#places[number] = place;
   }
 }

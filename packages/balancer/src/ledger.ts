@@ -12,6 +12,8 @@ export interface NodeState {
  */
 export class Ledger<S extends NodeState> {
   #states = new Map<string, S>();
+  /** The same, in the order of the list. */
+  #values: readonly S[] = [];
   readonly #create: (node: ServiceNode, first: boolean) => S;
 
   /** @param create  `first` says that no node was known before, so nobody is a newcomer. */
@@ -19,16 +21,21 @@ export class Ledger<S extends NodeState> {
     this.#create = create;
   }
 
-  get size(): number {
-    return this.#states.size;
-  }
-
   get(node: ServiceNode): S | undefined {
     return this.#states.get(node.id);
   }
 
+  /** In the order of the list. */
+  get values(): readonly S[] {
+    return this.#values;
+  }
+
   /** Follows the list; of two nodes with one id the first counts. */
   update(nodes: readonly ServiceNode[]): void {
+    if (this.#knows(nodes)) {
+      for (const [index, state] of this.#values.entries()) state.node = nodes[index] ?? state.node;
+      return;
+    }
     const before = this.#states;
     const after = new Map<string, S>();
     for (const node of nodes) {
@@ -39,10 +46,17 @@ export class Ledger<S extends NodeState> {
       after.set(node.id, state);
     }
     this.#states = after;
+    this.#values = [...after.values()];
   }
 
-  /** In the order of the list. */
-  values(): Iterable<S> {
-    return this.#states.values();
+  /** Whether the list has the nodes that it had, in their order: what most updates are. */
+  #knows(nodes: readonly ServiceNode[]): boolean {
+    return (
+      nodes.length === this.#values.length &&
+      this.#values.every(({ node: old }, index) => {
+        const node = nodes[index];
+        return node === old || (node?.id === old.id && sameAddress(node, old));
+      })
+    );
   }
 }

@@ -85,7 +85,7 @@ export class LoadQueue implements Group<LoadTurn> {
       taken.inFlight += 1;
       taken.skips = 0;
       taken.advance();
-      this.#heap.move(taken.order, this.#keyOf(taken));
+      this.#move(taken);
     }
     if (this.#passed.length > 0) this.#rejoin(taken !== undefined);
     if (this.#now > restartAt) this.#restart();
@@ -96,7 +96,7 @@ export class LoadQueue implements Group<LoadTurn> {
   relieve(turn: LoadTurn): void {
     if (!this.#open) return;
     this.#inFlight -= 1;
-    this.#heap.move(turn.order, this.#keyOf(turn));
+    this.#move(turn);
   }
 
   pause(): void {
@@ -115,7 +115,7 @@ export class LoadQueue implements Group<LoadTurn> {
       if (first.dueAt < this.#now - tolerance) {
         // Its turns passed while it was busy. Looked at only now, since until now others were before it.
         first.passUntil(this.#now);
-        this.#heap.move(first.order, this.#keyOf(first));
+        this.#move(first);
       } else if (skip?.(first.node) === true) {
         this.#passed.push(first);
         this.#heap.shift();
@@ -135,7 +135,8 @@ export class LoadQueue implements Group<LoadTurn> {
           this.#settle(turn, this.#weight);
         }
       }
-      this.#heap.push(turn.order, this.#keyOf(turn));
+      this.#heap.keys[turn.order] = this.#keyOf(turn);
+      this.#heap.push(turn.order);
     }
     this.#passed.length = 0;
   }
@@ -147,6 +148,11 @@ export class LoadQueue implements Group<LoadTurn> {
     const lack = this.#inFlight / weight - turn.inFlight * turn.period;
     turn.settlesAt = this.#rounds + rounds;
     turn.settling = (Math.max(0, lack) / rounds) * turnsPerRequest;
+  }
+
+  #move(turn: LoadTurn): void {
+    this.#heap.keys[turn.order] = this.#keyOf(turn);
+    this.#heap.move(turn.order);
   }
 
   #keyOf(turn: LoadTurn): number {

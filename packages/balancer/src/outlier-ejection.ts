@@ -92,7 +92,7 @@ class Ejecting implements OutlierEjection {
   #update(nodes: readonly ServiceNode[]): void {
     this.#ledger.update(nodes);
     this.#count = 0;
-    for (const { node } of this.#ledger.values()) if (node.weight > 0) this.#count += 1;
+    for (const { node } of this.#ledger.values) if (node.weight > 0) this.#count += 1;
     for (const health of this.#out) {
       if (this.#ledger.get(health.node) === health && health.node.weight > 0) continue;
       health.isOut = false;
@@ -136,7 +136,7 @@ class Ejecting implements OutlierEjection {
   #compare(nowMs: number): void {
     const settings = this.#settings;
     this.#nextComparisonMs = nowMs + settings.intervalMs;
-    const all = Array.from(this.#ledger.values());
+    const all = this.#ledger.values;
     for (const health of outliers(
       all.filter(({ isOut }) => !isOut),
       settings,

@@ -1,8 +1,9 @@
-import { byId, type ServiceNode } from "@rollcall/core";
+import type { ServiceNode } from "@rollcall/core";
 
 import type { Group, Member, Skip } from "./algorithm.ts";
 import { hashText } from "./hash.ts";
-import { firstFrom, layOut, type RingPoints, slotOf, slots } from "./ring-points.ts";
+import { layOut, type RingLayout } from "./ring-layout.ts";
+import { firstFrom } from "./ring-points.ts";
 
 const keySeed = 0x811c9dc5;
 /** 2³² by the golden ratio: its multiples are spread over the circle as evenly as can be. */
@@ -26,8 +27,9 @@ export class RingMember implements Member {
  * takes its keys and moves no others.
  */
 export class Ring implements Group<RingMember> {
-  readonly #members: readonly RingMember[];
-  readonly #ring: RingPoints;
+  readonly #layout: RingLayout;
+  /** By slot. */
+  readonly #members: readonly (RingMember | undefined)[];
   /** By slot: the last walk that found the node skipped. */
   readonly #skippedBy: Float64Array;
   #walks = 0;
@@ -35,26 +37,33 @@ export class Ring implements Group<RingMember> {
 
   /** @param before  The ring that this one replaces. */
   constructor(members: readonly RingMember[], before: Ring | undefined) {
-    this.#members = [...members].sort((a, b) => byId(a.node, b.node)).slice(0, slots);
-    const nodes = this.#members.map(({ node }) => node);
-    this.#ring = layOut(nodes, before === undefined ? undefined : before.#ring);
-    this.#skippedBy = new Float64Array(nodes.length);
+    const nodes = members.map(({ node }) => node);
+    this.#layout = layOut(nodes, before === undefined ? undefined : before.#layout);
+    const bySlot: (RingMember | undefined)[] = this.#layout.ids.map(() => undefined);
+    for (const member of members) {
+      const slot = this.#layout.slots.get(member.node.id);
+      if (slot !== undefined) bySlot[slot] = member;
+    }
+    this.#members = bySlot;
+    this.#skippedBy = new Float64Array(bySlot.length);
     if (before !== undefined) this.#keyless = before.#keyless;
   }
 
   pick(skip: Skip | undefined, key: string | undefined): RingMember | undefined {
-    const { points } = this.#ring;
-    const first = firstFrom(points, this.#positionOf(key));
-    return skip === undefined ? this.#memberAt(first) : this.#walk(first, skip);
+    const { points } = this.#layout;
+    const next = firstFrom(points, this.#positionOf(key));
+    const first = next === points.slots.length ? 0 : next;
+    return skip === undefined
+      ? this.#members[points.slots[first] ?? 0]
+      : this.#walk(points.slots, first, skip);
   }
 
   /** From point to point until a node is not skipped; each node is asked about once. */
-  #walk(first: number, skip: Skip): RingMember | undefined {
+  #walk(slots: Uint32Array, first: number, skip: Skip): RingMember | undefined {
     this.#walks += 1;
-    let left = this.#members.length;
-    for (let place = first; left > 0; place += 1) {
-      if (place >= this.#ring.points.length) place = 0;
-      const slot = slotOf(this.#ring.points[place] ?? 0);
+    let left = this.#layout.slots.size;
+    for (let place = first; left > 0; place = place + 1 === slots.length ? 0 : place + 1) {
+      const slot = slots[place] ?? 0;
       if (this.#skippedBy[slot] === this.#walks) continue;
       const member = this.#members[slot];
       if (member !== undefined && !skip(member.node)) return member;
@@ -62,11 +71,6 @@ export class Ring implements Group<RingMember> {
       left -= 1;
     }
     return undefined;
-  }
-
-  #memberAt(place: number): RingMember | undefined {
-    const { points } = this.#ring;
-    return this.#members[slotOf(points[place === points.length ? 0 : place] ?? 0)];
   }
 
   /** Requests without a key are spread over the circle. */

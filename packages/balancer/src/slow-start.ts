@@ -91,11 +91,11 @@ class SlowStart implements Balancer {
     this.#ledger.update(nodes);
     /** Priorities in which somebody serves already. */
     const served = new Set<number>();
-    for (const { node, served: already } of this.#ledger.values()) {
+    for (const { node, served: already } of this.#ledger.values) {
       if (already && node.weight > 0) served.add(node.priority);
     }
     const nowMs = this.#settings.monotonicMs();
-    for (const start of this.#ledger.values()) {
+    for (const start of this.#ledger.values) {
       if (start.served || start.node.weight <= 0) continue;
       start.served = true;
       if (!served.has(start.node.priority)) continue;

@@ -71,7 +71,7 @@ export class TwoChoices<M extends LoadMember> implements Group<M> {
 
   #draw(skip: Skip | undefined, not: M | undefined): M | undefined {
     for (let draws = 0; draws < maxDraws; draws += 1) {
-      const member = this.#members[this.#table.draw(this.#random())];
+      const member = this.#members[this.#table.draw(this.#random)];
       if (member !== undefined && member !== not && !this.#isSkipped(member, skip)) return member;
     }
     return undefined;

@@ -130,6 +130,15 @@ describe.each(algorithms)("%s", (name, create) => {
       const small = balancer.pick(nodes, undefined, ({ weight }) => weight > 0.5);
       assert.equal(small?.node.id, "n0");
     }
+    for (const weight of [Number.MIN_VALUE, Number.MAX_VALUE]) {
+      const alike = weighted([weight, weight, weight]);
+      const other = create();
+      for (let pick = 0; pick < 20; pick += 1) {
+        assert.notEqual(other.pick(alike, "k"), undefined);
+        const last = other.pick(alike, "k", ({ id }) => id !== "n2");
+        assert.equal(last?.node.id, "n2");
+      }
+    }
   });
 
   test("done more often than picked breaks nothing", () => {

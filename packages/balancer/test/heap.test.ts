@@ -30,11 +30,12 @@ test("the first is the one of the smallest key, and of those the smallest", () =
             assert.ok(first !== undefined);
             heap.shift();
             assert.equal(heap.first, firstOf(keys, first));
-            heap.push(first, keys[first] ?? 0);
+            heap.push(first);
           } else {
             const which = step.which % keys.length;
             keys = keys.with(which, (keys[which] ?? 0) + step.by);
-            heap.move(which, keys[which] ?? 0);
+            heap.keys[which] = keys[which] ?? 0;
+            heap.move(which);
           }
           assert.equal(heap.first, firstOf(keys));
         }
