@@ -1,6 +1,7 @@
 import { type Backoff, createBackoff, sleep } from "@rollcall/core/adapter";
 
-import { type Connection, openConnection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { openConnection } from "./open-connection.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** Upper bound of the wait between two rounds of failing connection attempts, in ms. */
