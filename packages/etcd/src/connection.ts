@@ -44,6 +44,10 @@ export class Connection {
   #fault: RpcFailure | undefined;
   #retired = false;
   #exchanges = 0;
+  /** The oldest question that nothing was heard since. */
+  #asked:
+    | { readonly bytesRead: number; readonly atMs: number; readonly isPinged: boolean }
+    | undefined;
   #cancelWatchdog: (() => void) | undefined;
 
   /** Use `openConnection`. */
@@ -196,22 +200,35 @@ export class Connection {
   }
 
   /**
-   * We asked something, so a word must come: if none does, and none to a ping either, the connection is
-   * dead, whatever the kernel thinks of it.
+   * We asked something, so a word must come: if none does within `silenceMs`, nor to a ping half-way, the
+   * connection is dead, whatever the kernel thinks of it.
    */
   expectWord(): void {
-    if (this.#cancelWatchdog !== undefined || this.#fault !== undefined) return;
-    const { clock, silenceMs } = this.#options;
-    const heard = this.#socket.bytesRead;
-    this.#cancelWatchdog = clock.after(silenceMs / 2, () => {
+    const { bytesRead } = this.#socket;
+    // What was asked earlier, and has no answer yet, waits longer.
+    if (this.#asked?.bytesRead !== bytesRead) {
+      this.#asked = { bytesRead, atMs: this.#options.clock.monotonicMs(), isPinged: false };
+    }
+    this.#cancelWatchdog ??= this.#watchLater(this.#options.silenceMs / 2);
+  }
+
+  #watchLater(delayMs: number): () => void {
+    return this.#options.clock.after(delayMs, () => {
       this.#cancelWatchdog = undefined;
-      if (this.#socket.bytesRead !== heard || this.#fault !== undefined) return;
-      this.#session.ping(() => undefined);
-      this.#cancelWatchdog = clock.after(silenceMs / 2, () => {
-        this.#cancelWatchdog = undefined;
-        if (this.#socket.bytesRead !== heard) return;
+      const asked = this.#asked;
+      if (asked?.bytesRead !== this.#socket.bytesRead || this.#fault !== undefined) return;
+      const { clock, silenceMs } = this.#options;
+      const leftMs = asked.atMs + silenceMs - clock.monotonicMs();
+      if (leftMs > silenceMs / 2) {
+        this.#cancelWatchdog = this.#watchLater(leftMs - silenceMs / 2);
+      } else if (!asked.isPinged) {
+        this.#session.ping(() => undefined);
+        this.#asked = { ...asked, isPinged: true };
+        // After a stall of our own the answer may already be here, unread.
+        this.#cancelWatchdog = this.#watchLater(Math.max(leftMs, silenceMs / 8));
+      } else {
         this.#break(silent(`${this.host.url} is silent for ${silenceMs} ms`));
-      });
+      }
     });
   }
 
