@@ -1,11 +1,6 @@
-import { asDiscoveryError, DiscoveryError } from "@rollcall/core";
-import { holdProcess, withDeadline } from "@rollcall/core/adapter";
+import { DiscoveryError } from "@rollcall/core";
 
-import type { Connection } from "./connection.ts";
-import { Login } from "./login.ts";
-import { Members } from "./members.ts";
 import {
-  authenticateRequest,
   type Header,
   type KeyRange,
   type KeyValue,
@@ -14,14 +9,14 @@ import {
   rangeRequest,
   readLease,
   readRange,
-  readToken,
   readTxn,
   type TxnAnswer,
   txnRequest,
   type Write,
 } from "./messages.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { RpcFailure, status, toDiscoveryError } from "./rpc-failure.ts";
+import { failureBehind, headersOf, readOr, Rpc } from "./rpc.ts";
+import { status } from "./rpc-failure.ts";
 import { type WatchHandler, WatchStream } from "./watch-stream.ts";
 
 /** A set of records as it was at one revision. */
@@ -30,11 +25,19 @@ export interface RangeSet {
   readonly kvs: readonly KeyValue[];
 }
 
-interface CallOptions {
-  /** Without a token. */
-  readonly anonymous?: boolean | undefined;
-  /** How many members may be asked. */
-  readonly attempts?: number | undefined;
+/** What to read. */
+export interface RangeQuery {
+  readonly range: KeyRange;
+  /** For errors: `read /rollcall/orders/`. */
+  readonly operation: string;
+  readonly keysOnly?: boolean | undefined;
+}
+
+/** How long one call may go on. */
+export interface CallLimits {
+  readonly signal: AbortSignal;
+  /** For one member, in ms, if less than `requestMs`. */
+  readonly attemptMs?: number | undefined;
 }
 
 const methods = {
@@ -43,55 +46,45 @@ const methods = {
   grant: "/etcdserverpb.Lease/LeaseGrant",
   revoke: "/etcdserverpb.Lease/LeaseRevoke",
   keepAlive: "/etcdserverpb.Lease/LeaseKeepAlive",
-  authenticate: "/etcdserverpb.Auth/Authenticate",
 };
 
 /** Rounds of a paged read that begin again because the revision they read at was compacted. */
 const maxRounds = 3;
 
 /**
- * Wire calls to a cluster: fail-over, log-in, deadlines, pages. Knows keys and bytes, not nodes. Opens no
- * connection before it is used.
+ * etcd's calls as far as they are needed; all throw {@link DiscoveryError} or the signal's reason. Knows keys
+ * and bytes, not nodes. Opens no connection before it is used.
  */
 export class EtcdClient {
   readonly #options: ResolvedOptions;
-  readonly #members: Members;
-  readonly #login: Login;
+  readonly #rpc: Rpc;
   #watches: WatchStream | undefined;
   /** Shrinks when an answer was too large. */
   #pageSize: number;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
-    this.#members = new Members(options);
-    this.#login = new Login(options, (name, password) => this.#authenticate(name, password));
+    this.#rpc = new Rpc(options);
     this.#pageSize = options.pageSize;
   }
 
-  /**
-   * All records of a range at one revision, in pages; linearizable.
-   *
-   * @throws {@link DiscoveryError}; the signal's reason.
-   */
-  async range(
-    range: KeyRange,
-    what: { readonly operation: string; readonly keysOnly?: boolean | undefined },
-    signal: AbortSignal,
-  ): Promise<RangeSet> {
+  /** All records of a range at one revision, in pages; linearizable. */
+  async range(query: RangeQuery, signal: AbortSignal): Promise<RangeSet> {
     for (let round = 1; ; round += 1) {
       try {
-        return await this.#allPages(range, what, signal);
+        return await this.#allPages(query, signal);
       } catch (thrown) {
         // The revision of the first page was compacted before the last one was read.
-        if (!isCompacted(thrown) || round === maxRounds) throw thrown;
+        if (failureBehind(thrown)?.code !== status.outOfRange || round === maxRounds) throw thrown;
       }
     }
   }
 
   /** One record; undefined when there is none. */
-  async get(key: Buffer, operation: string, signal: AbortSignal): Promise<KeyValue | undefined> {
-    const answer = await this.#call(methods.range, rangeRequest({ key }), operation, signal);
-    return read(() => readRange(answer), this.#where(operation)).kvs[0];
+  async get(key: Buffer, operation: string, limits: CallLimits): Promise<KeyValue | undefined> {
+    const request = rangeRequest({ key });
+    const answer = await this.#rpc.call({ method: methods.range, request, operation, ...limits });
+    return readOr(() => readRange(answer), this.#where(operation)).kvs[0];
   }
 
   /**
@@ -105,31 +98,36 @@ export class EtcdClient {
     modRevision: number,
     write: Write,
     operation: string,
-    signal: AbortSignal,
+    limits: CallLimits,
   ): Promise<TxnAnswer> {
     const request = txnRequest(key, modRevision, write);
-    const answer = await this.#call(methods.txn, request, operation, signal, { attempts: 1 });
-    return read(() => readTxn(answer), this.#where(operation));
+    const call = { method: methods.txn, request, operation, attempts: 1, ...limits };
+    const answer = await this.#rpc.call(call);
+    return readOr(() => readTxn(answer), this.#where(operation));
   }
 
-  async grantLease(ttlSeconds: number, signal: AbortSignal): Promise<bigint> {
+  async grantLease(ttlSeconds: number, limits: CallLimits): Promise<bigint> {
     const operation = "grant a lease";
     const request = leaseGrantRequest(ttlSeconds);
-    const answer = await this.#call(methods.grant, request, operation, signal);
-    return read(() => readLease(answer), this.#where(operation)).id;
+    const answer = await this.#rpc.call({ method: methods.grant, request, operation, ...limits });
+    return readOr(() => readLease(answer), this.#where(operation)).id;
   }
 
   /** Extends a lease; `false` when there is no such lease any more, which etcd does not call an error. */
-  async keepLease(id: bigint, signal: AbortSignal): Promise<boolean> {
+  async keepLease(id: bigint, limits: CallLimits): Promise<boolean> {
     const operation = "keep the lease";
-    const answer = await this.#call(methods.keepAlive, leaseIdRequest(id), operation, signal);
-    return read(() => readLease(answer), this.#where(operation)).ttlSeconds > 0;
+    const request = leaseIdRequest(id);
+    const call = { method: methods.keepAlive, request, operation, ...limits };
+    const answer = await this.#rpc.call(call);
+    return readOr(() => readLease(answer), this.#where(operation)).ttlSeconds > 0;
   }
 
   /** Ends a lease and removes what is attached to it; one that is not there is a success. */
-  async revokeLease(id: bigint, signal: AbortSignal): Promise<void> {
+  async revokeLease(id: bigint, limits: CallLimits): Promise<void> {
+    const operation = "revoke the lease";
+    const request = leaseIdRequest(id);
     try {
-      await this.#call(methods.revoke, leaseIdRequest(id), "revoke the lease", signal);
+      await this.#rpc.call({ method: methods.revoke, request, operation, ...limits });
     } catch (thrown) {
       if (!isNotFound(thrown)) throw thrown;
     }
@@ -139,7 +137,6 @@ export class EtcdClient {
    * Begins to watch a range from a revision on; everything after is told to `handler`.
    *
    * @returns What ends the watch.
-   * @throws {@link DiscoveryError}; the signal's reason.
    */
   async watch(
     range: KeyRange,
@@ -148,57 +145,36 @@ export class EtcdClient {
     handler: WatchHandler,
     signal: AbortSignal,
   ): Promise<() => void> {
-    const where = this.#where(operation);
-    const stream = await withDeadline(
-      { ...where, timeoutMs: this.#totalMs, signal, clock: this.#options.clock },
-      async () => {
-        const connection = await this.#connection(where);
-        return this.#streamOn(connection, await this.#login.token());
-      },
-    );
+    const stream = await this.#stream(operation, signal);
     return stream.add(range, startRevision, operation, handler);
   }
 
   close(reason: unknown): void {
-    this.#members.close(reason);
-  }
-
-  /** Deadline of a call with all its attempts. */
-  get #totalMs(): number {
-    const { connectMs, requestMs, hosts } = this.#options;
-    return connectMs + requestMs * this.#attempts + connectMs * (hosts.length - 1);
-  }
-
-  /** At least two: a connection may have gone stale while nobody used it. */
-  get #attempts(): number {
-    return Math.max(2, this.#options.hosts.length);
+    this.#rpc.close(reason);
   }
 
   async #allPages(
-    { key, end }: KeyRange,
-    {
-      operation,
-      keysOnly,
-    }: { readonly operation: string; readonly keysOnly?: boolean | undefined },
+    { range, operation, keysOnly }: RangeQuery,
     signal: AbortSignal,
   ): Promise<RangeSet> {
     const { maxSetBytes } = this.#options;
     const kvs: KeyValue[] = [];
     let first: Header | undefined;
-    let from = key;
+    let from = range.key;
     let bytes = 0;
     for (;;) {
       const limit = this.#pageSize;
-      const request = rangeRequest({ key: from, end, limit, keysOnly, revision: first?.revision });
+      const revision = first?.revision;
+      const request = rangeRequest({ key: from, end: range.end, limit, keysOnly, revision });
       let answer: Buffer;
       try {
-        answer = await this.#call(methods.range, request, operation, signal);
+        answer = await this.#rpc.call({ method: methods.range, request, operation, signal });
       } catch (thrown) {
-        if (!isOversized(thrown) || limit === 1) throw thrown;
-        this.#pageSize = Math.ceil(limit / 4);
+        if (failureBehind(thrown)?.source !== "oversized" || limit === 1) throw thrown;
+        this.#pageSize = Math.min(this.#pageSize, Math.ceil(limit / 4));
         continue;
       }
-      const page = read(() => readRange(answer), this.#where(operation));
+      const page = readOr(() => readRange(answer), this.#where(operation));
       first ??= page.header;
       if (page.header.clusterId !== first.clusterId) {
         throw this.#error("UNAVAILABLE", operation, "two pages come from different clusters");
@@ -221,83 +197,13 @@ export class EtcdClient {
     }
   }
 
-  /** One call with log-in, deadline and fail-over. */
-  async #call(
-    method: string,
-    request: Buffer,
-    operation: string,
-    signal: AbortSignal,
-    how: CallOptions = {},
-  ): Promise<Buffer> {
-    const where = this.#where(operation);
-    const { clock } = this.#options;
-    // Somebody waits for the answer.
-    const release = holdProcess();
-    try {
-      return await withDeadline({ ...where, timeoutMs: this.#totalMs, signal, clock }, (own) =>
-        this.#attempt(method, request, where, own, how),
-      );
-    } catch (thrown) {
-      if (signal.aborted) throw signal.reason;
-      throw thrown;
-    } finally {
-      release();
-    }
-  }
-
-  async #attempt(
-    method: string,
-    request: Buffer,
-    where: { readonly registry: string; readonly operation: string },
-    signal: AbortSignal,
-    { anonymous = false, attempts = this.#attempts }: CallOptions,
-  ): Promise<Buffer> {
-    const limits = { timeoutMs: this.#options.requestMs, signal };
-    let renewed = false;
-    for (let attempt = 1; ;) {
-      const connection = await this.#connection(where);
-      signal.throwIfAborted();
-      const token = anonymous ? undefined : await this.#login.token();
-      signal.throwIfAborted();
-      try {
-        const answer = await connection.call(method, request, headersOf(token), limits);
-        this.#login.used(token);
-        return answer;
-      } catch (thrown) {
-        if (!(thrown instanceof RpcFailure)) throw thrown;
-        if (thrown.isAboutToken && !renewed && !anonymous && this.#options.username !== undefined) {
-          renewed = true;
-          this.#login.forget(token);
-        } else if (thrown.isWorthAnotherTry) {
-          this.#members.turnFrom(connection);
-          if (attempt >= attempts) throw toDiscoveryError(thrown, where);
-          attempt += 1;
-        } else {
-          throw toDiscoveryError(thrown, where);
-        }
-      }
-    }
-  }
-
-  async #connection(where: {
-    readonly registry: string;
-    readonly operation: string;
-  }): Promise<Connection> {
-    try {
-      return await this.#members.connection();
-    } catch (thrown) {
-      throw thrown instanceof RpcFailure
-        ? toDiscoveryError(thrown, where)
-        : asDiscoveryError(thrown, where);
-    }
-  }
-
   /** Watches share a stream as long as it has the connection and the token of now. */
-  #streamOn(connection: Connection, token: string | undefined): WatchStream {
+  async #stream(operation: string, signal: AbortSignal): Promise<WatchStream> {
+    const { connection, token } = await this.#rpc.access(operation, signal);
     const old = this.#watches;
     if (old?.usable === true && old.connection === connection && old.token === token) return old;
     const { clock, requestMs, silenceMs, name } = this.#options;
-    const stream = new WatchStream({
+    this.#watches = new WatchStream({
       connection,
       token,
       headers: headersOf(token),
@@ -305,31 +211,9 @@ export class EtcdClient {
       clock,
       requestMs,
       silenceMs,
-      onTokenRefused: () => this.#login.forget(token),
+      onTokenRefused: () => this.#rpc.forget(token),
     });
-    this.#watches = stream;
-    return stream;
-  }
-
-  async #authenticate(name: string, password: string): Promise<string | undefined> {
-    const operation = "log in";
-    const { signal } = new AbortController();
-    try {
-      const answer = await this.#call(
-        methods.authenticate,
-        authenticateRequest(name, password),
-        operation,
-        signal,
-        { anonymous: true },
-      );
-      const token = read(() => readToken(answer), this.#where(operation));
-      // It goes into a header.
-      if (/^[\u0021-\u007e]+$/.test(token)) return token;
-      throw this.#error("PROTOCOL", operation, "the token is no text of visible characters");
-    } catch (thrown) {
-      if (isWithoutLogin(thrown)) return undefined;
-      throw thrown;
-    }
+    return this.#watches;
   }
 
   #where(operation: string): { readonly registry: string; readonly operation: string } {
@@ -341,45 +225,7 @@ export class EtcdClient {
   }
 }
 
-/**
- * With `hasleader` a member that lost its leader says so; without it, it would leave a watch open in
- * silence.
- */
-function headersOf(token: string | undefined): Readonly<Record<string, string>> {
-  return token === undefined ? { hasleader: "true" } : { hasleader: "true", token };
-}
-
-function read<T>(
-  reading: () => T,
-  where: { readonly registry: string; readonly operation: string },
-): T {
-  try {
-    return reading();
-  } catch (cause) {
-    const reason = "the answer is no message of etcd's";
-    throw new DiscoveryError({ code: "PROTOCOL", ...where, reason, cause });
-  }
-}
-
-function failureBehind(thrown: unknown): RpcFailure | undefined {
-  const cause = thrown instanceof DiscoveryError ? thrown.cause : undefined;
-  return cause instanceof RpcFailure ? cause : undefined;
-}
-
-function isOversized(thrown: unknown): boolean {
-  return failureBehind(thrown)?.source === "oversized";
-}
-
-function isCompacted(thrown: unknown): boolean {
-  return failureBehind(thrown)?.code === status.outOfRange;
-}
-
 /** Of a lease: it ran out, was revoked, or went with all data. */
 export function isNotFound(thrown: unknown): boolean {
   return failureBehind(thrown)?.code === status.notFound;
-}
-
-function isWithoutLogin(thrown: unknown): boolean {
-  const failure = failureBehind(thrown);
-  return failure?.code === status.failedPrecondition && /not enabled/.test(failure.details);
 }

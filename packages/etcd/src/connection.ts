@@ -1,23 +1,14 @@
-import {
-  type ClientHttp2Session,
-  connect as connectHttp2,
-  constants,
-  type IncomingHttpHeaders,
-} from "node:http2";
-import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { type ClientHttp2Session, constants, type IncomingHttpHeaders } from "node:http2";
+import type { Socket } from "node:net";
 
 import type { Clock } from "@rollcall/core/adapter";
 
 import type { Host } from "./host.ts";
 import { frame, FrameSplitter, MalformedFrame, OversizedMessage } from "./message-frames.ts";
-import type { EtcdTls } from "./options.ts";
-import { RpcFailure, status } from "./rpc-failure.ts";
+import { broken, foreign, RpcFailure, silent, status } from "./rpc-failure.ts";
 
-/** How connections are made and judged. */
+/** How connections are judged. */
 export interface ConnectionOptions {
-  readonly tls: EtcdTls | undefined;
-  readonly connectMs: number;
   /** A connection that owes us a word for this long is dead. */
   readonly silenceMs: number;
   readonly maxMessageBytes: number;
@@ -40,10 +31,6 @@ export interface Exchange {
   cancel(): void;
 }
 
-/** Room for answers under way, in bytes: one round trip then carries a page of a large service. */
-const streamWindowBytes = 1_048_576;
-const sessionWindowBytes = 4_194_304;
-
 /**
  * One HTTP/2 connection to one member, speaking gRPC.
  *
@@ -57,16 +44,20 @@ export class Connection {
   #fault: RpcFailure | undefined;
   #retired = false;
   #exchanges = 0;
+  /** The oldest question that nothing was heard since. */
+  #asked:
+    | { readonly bytesRead: number; readonly atMs: number; readonly isPinged: boolean }
+    | undefined;
   #cancelWatchdog: (() => void) | undefined;
 
-  /** Use {@link openConnection}. */
+  /** Use `openConnection`. */
   constructor(host: Host, session: ClientHttp2Session, socket: Socket, options: ConnectionOptions) {
     this.host = host;
     this.#session = session;
     this.#socket = socket;
     this.#options = options;
-    session.on("error", (cause) => this.#break(broken(host, cause)));
-    session.on("close", () => this.#break(broken(host)));
+    session.on("error", (cause) => this.#break(broken(host.url, cause)));
+    session.on("close", () => this.#break(broken(host.url)));
     session.on("goaway", () => this.retire());
   }
 
@@ -94,7 +85,7 @@ export class Connection {
       handler.ended(failure);
     };
     if (!this.usable) {
-      const failure = this.#fault ?? broken(this.host);
+      const failure = this.#fault ?? broken(this.host.url);
       queueMicrotask(() => end(failure));
       return { send() {}, finish() {}, cancel: () => (over = true) };
     }
@@ -133,7 +124,7 @@ export class Connection {
     // What it says stands in the session's error, or in the lack of trailers.
     stream.on("error", () => undefined);
     const conclude = (): void => {
-      if (outcome === undefined) end(this.#fault ?? broken(this.host));
+      if (outcome === undefined) end(this.#fault ?? broken(this.host.url));
       else if (splitter.isWithinMessage) end(foreign("a message breaks off"));
       else end(failureOf(outcome));
     };
@@ -200,13 +191,7 @@ export class Connection {
       };
       const aborted = (): void => giveUp(signal.reason);
       const cancelTimer = this.#options.clock.after(timeoutMs, () =>
-        giveUp(
-          new RpcFailure(
-            status.deadlineExceeded,
-            `${this.host.url} gives no answer within ${Math.ceil(timeoutMs)} ms`,
-            "broken",
-          ),
-        ),
+        giveUp(silent(`${this.host.url} gives no answer within ${Math.ceil(timeoutMs)} ms`)),
       );
       signal.addEventListener("abort", aborted, { once: true });
       exchange.send(request);
@@ -215,28 +200,35 @@ export class Connection {
   }
 
   /**
-   * We asked something, so a word must come: if none does, and none to a ping either, the connection is
-   * dead, whatever the kernel thinks of it.
+   * We asked something, so a word must come: if none does within `silenceMs`, nor to a ping half-way, the
+   * connection is dead, whatever the kernel thinks of it.
    */
   expectWord(): void {
-    if (this.#cancelWatchdog !== undefined || this.#fault !== undefined) return;
-    const { clock, silenceMs } = this.#options;
-    const heard = this.#socket.bytesRead;
-    this.#cancelWatchdog = clock.after(silenceMs / 2, () => {
+    const { bytesRead } = this.#socket;
+    // What was asked earlier, and has no answer yet, waits longer.
+    if (this.#asked?.bytesRead !== bytesRead) {
+      this.#asked = { bytesRead, atMs: this.#options.clock.monotonicMs(), isPinged: false };
+    }
+    this.#cancelWatchdog ??= this.#watchLater(this.#options.silenceMs / 2);
+  }
+
+  #watchLater(delayMs: number): () => void {
+    return this.#options.clock.after(delayMs, () => {
       this.#cancelWatchdog = undefined;
-      if (this.#socket.bytesRead !== heard || this.#fault !== undefined) return;
-      this.#session.ping(() => undefined);
-      this.#cancelWatchdog = clock.after(silenceMs / 2, () => {
-        this.#cancelWatchdog = undefined;
-        if (this.#socket.bytesRead !== heard) return;
-        this.#break(
-          new RpcFailure(
-            status.deadlineExceeded,
-            `${this.host.url} is silent for ${silenceMs} ms`,
-            "broken",
-          ),
-        );
-      });
+      const asked = this.#asked;
+      if (asked?.bytesRead !== this.#socket.bytesRead || this.#fault !== undefined) return;
+      const { clock, silenceMs } = this.#options;
+      const leftMs = asked.atMs + silenceMs - clock.monotonicMs();
+      if (leftMs > silenceMs / 2) {
+        this.#cancelWatchdog = this.#watchLater(leftMs - silenceMs / 2);
+      } else if (!asked.isPinged) {
+        this.#session.ping(() => undefined);
+        this.#asked = { ...asked, isPinged: true };
+        // After a stall of our own the answer may already be here, unread.
+        this.#cancelWatchdog = this.#watchLater(Math.max(leftMs, silenceMs / 8));
+      } else {
+        this.#break(silent(`${this.host.url} is silent for ${silenceMs} ms`));
+      }
     });
   }
 
@@ -264,86 +256,6 @@ export class Connection {
     // A session that could not say goodbye would leave the socket open.
     this.#socket.destroy();
   }
-}
-
-/**
- * Connects to one member, and makes sure that it speaks HTTP/2: a listener that accepts and says nothing
- * is no member.
- *
- * @throws {@link RpcFailure} of source `broken` or `foreign`; the signal's reason.
- */
-export function openConnection(
-  host: Host,
-  options: ConnectionOptions,
-  signal: AbortSignal,
-): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    if (signal.aborted) {
-      reject(signal.reason);
-      return;
-    }
-    const socket = openSocket(host, options.tls);
-    // Whoever waits for us keeps the process alive.
-    socket.unref();
-    let session: ClientHttp2Session | undefined;
-    const over = (): void => {
-      cancelTimer();
-      signal.removeEventListener("abort", aborted);
-    };
-    const fail = (reason: unknown): void => {
-      over();
-      session?.destroy();
-      socket.destroy();
-      reject(reason);
-    };
-    const aborted = (): void => fail(signal.reason);
-    const cancelTimer = options.clock.after(options.connectMs, () =>
-      fail(
-        new RpcFailure(
-          status.deadlineExceeded,
-          `${host.url} is not connected within ${options.connectMs} ms`,
-          "broken",
-        ),
-      ),
-    );
-    signal.addEventListener("abort", aborted, { once: true });
-    socket.on("error", (cause) => fail(unreachable(host, cause)));
-    socket.once("close", () => fail(broken(host)));
-    socket.once(host.secure ? "secureConnect" : "connect", () => {
-      session = connectHttp2(host.url, {
-        createConnection: () => socket,
-        settings: { enablePush: false, initialWindowSize: streamWindowBytes },
-        maxSessionMemory: 64,
-      });
-      session.once("connect", (one) => one.setLocalWindowSize(sessionWindowBytes));
-      session.on("error", (cause) => fail(unreachable(host, cause)));
-      session.unref();
-      session.once("remoteSettings", () => {
-        if (session === undefined) return;
-        over();
-        resolve(new Connection(host, session, socket, options));
-      });
-    });
-  });
-}
-
-function openSocket(host: Host, tls: EtcdTls | undefined): Socket {
-  const { hostname, port } = host;
-  if (!host.secure) return connectTcp({ host: hostname, port, noDelay: true });
-  const { ca, cert, key, serverName, verify } = tls ?? {};
-  const servername = serverName ?? (isIP(hostname) === 0 ? hostname : undefined);
-  const socket = connectTls({
-    host: hostname,
-    port,
-    ALPNProtocols: ["h2"],
-    ...(servername === undefined ? {} : { servername }),
-    ...(ca === undefined ? {} : { ca: [ca].flat() }),
-    ...(cert === undefined ? {} : { cert }),
-    ...(key === undefined ? {} : { key }),
-    ...(verify === false ? { rejectUnauthorized: false } : {}),
-  });
-  socket.setNoDelay(true);
-  return socket;
 }
 
 function isGrpc(answer: IncomingHttpHeaders): boolean {
@@ -375,27 +287,4 @@ function unreadable(thrown: unknown): RpcFailure {
   }
   const why = thrown instanceof MalformedFrame ? `: ${thrown.message}` : "";
   return foreign(`an answer cannot be read${why}`, thrown);
-}
-
-function foreign(details: string, cause?: unknown): RpcFailure {
-  return new RpcFailure(status.internal, details, "foreign", cause);
-}
-
-function broken(host: Host, cause?: unknown): RpcFailure {
-  return new RpcFailure(
-    status.unavailable,
-    `the connection to ${host.url} broke${codeOf(cause)}`,
-    "broken",
-    cause,
-  );
-}
-
-function unreachable(host: Host, cause: Error): RpcFailure {
-  const details = `${host.url} cannot be reached${codeOf(cause)}`;
-  return new RpcFailure(status.unavailable, details, "broken", cause);
-}
-
-function codeOf(cause: unknown): string {
-  const { code } = (cause ?? {}) as { readonly code?: unknown };
-  return typeof code === "string" ? ` (${code})` : "";
 }

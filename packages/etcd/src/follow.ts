@@ -38,7 +38,7 @@ export async function* follow(
   set: FollowedSet,
   signal: AbortSignal,
 ): AsyncGenerator<number, void, void> {
-  const { header, kvs } = await client.range(range, { operation }, signal);
+  const { header, kvs } = await client.range({ range, operation }, signal);
   let { revision } = header;
   let bytes = sizeOf(kvs);
   set.replace(kvs);

@@ -81,7 +81,7 @@ class Kv implements EtcdKv {
     const { range, operation } = this.#followed(prefix, "range");
     const linked = this.#linked(signal);
     linked.throwIfAborted();
-    const { header, kvs } = await this.#client.range(range, { operation }, linked);
+    const { header, kvs } = await this.#client.range({ range, operation }, linked);
     const set = new EntrySet();
     set.replace(kvs);
     return set.at(header.revision);

@@ -1,6 +1,6 @@
 import type { Clock } from "@rollcall/core/adapter";
 
-import type { EtcdClient } from "./client.ts";
+import type { CallLimits, EtcdClient } from "./client.ts";
 
 /** Longest wait for the end of a lease, in ms: it runs out by itself too. */
 const revokeMs = 2_000;
@@ -80,6 +80,15 @@ export class Lease {
     return this.#id;
   }
 
+  /** A sixth of the TTL for one member, so that a heartbeat has time for another one. */
+  get attemptMs(): number {
+    return (this.ttlSeconds * 1_000) / 6;
+  }
+
+  get #limits(): CallLimits {
+    return { signal: this.#ended.signal, attemptMs: this.attemptMs };
+  }
+
   /** Whether this lease has, or once had, the id. */
   has(id: bigint): boolean {
     return this.#ids.includes(id);
@@ -107,7 +116,7 @@ export class Lease {
     }
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#keptAtMs < (this.ttlSeconds * 1_000) / 6) return true;
-    this.#keeping ??= this.#client.keepLease(id, this.#ended.signal).finally(() => {
+    this.#keeping ??= this.#client.keepLease(id, this.#limits).finally(() => {
       this.#keeping = undefined;
     });
     const alive = await this.#keeping;
@@ -125,13 +134,13 @@ export class Lease {
    * Makes sure that no write which was sent under this id and never answered can be done any more: etcd
    * refuses a put under a lease that is not there.
    */
-  async fence(id: bigint, signal: AbortSignal): Promise<void> {
+  async fence(id: bigint, limits: CallLimits): Promise<void> {
     if (this.#ending !== undefined) return this.#ending;
     this.lost(id);
     // The others move over to a new lease first, so that nobody sees their records go. One that cannot will come
     // back with its next heartbeat.
-    await Promise.allSettled([...this.holders].map((holder) => holder.move(signal)));
-    await this.#client.revokeLease(id, signal);
+    await Promise.allSettled([...this.holders].map((holder) => holder.move(limits.signal)));
+    await this.#client.revokeLease(id, limits);
   }
 
   /** Revokes it, which removes whatever is still under it. */
@@ -146,12 +155,13 @@ export class Lease {
     const id = this.#id;
     if (id === undefined) return;
     this.#id = undefined;
-    await this.#client.revokeLease(id, AbortSignal.timeout(revokeMs)).catch(() => undefined);
+    const signal = AbortSignal.timeout(revokeMs);
+    await this.#client.revokeLease(id, { signal }).catch(() => undefined);
   }
 
   async #grant(): Promise<bigint> {
     const nowMs = this.#clock.monotonicMs();
-    const id = await this.#client.grantLease(this.ttlSeconds, this.#ended.signal);
+    const id = await this.#client.grantLease(this.ttlSeconds, this.#limits);
     this.#ids.push(id);
     if (this.#ids.length > maxIds) this.#ids.shift();
     this.#keptAtMs = nowMs;

@@ -1,6 +1,7 @@
 import { type Backoff, createBackoff, sleep } from "@rollcall/core/adapter";
 
-import { type Connection, openConnection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { openConnection } from "./open-connection.ts";
 import type { ResolvedOptions } from "./options.ts";
 
 /** Upper bound of the wait between two rounds of failing connection attempts, in ms. */
@@ -43,9 +44,12 @@ export class Members {
     return this.#opening;
   }
 
-  /** What was asked over `connection` failed: the next question goes to the next member. */
+  /**
+   * What was asked over `connection` failed: the next question goes to the next member. An only member that is
+   * slow is kept: whether its connection is dead shows by its silence.
+   */
   turnFrom(connection: Connection): void {
-    if (this.#current !== connection) return;
+    if (this.#current !== connection || this.#options.hosts.length === 1) return;
     this.#current = undefined;
     this.#next += 1;
     connection.retire();

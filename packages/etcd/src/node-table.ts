@@ -4,7 +4,6 @@ import {
   DiscoveryError,
   type NodeSet,
   type RejectedRecord,
-  sameNode,
   type ServiceNode,
 } from "@rollcall/core";
 
@@ -29,20 +28,22 @@ interface Entry {
 export class NodeTable implements FollowedSet {
   readonly #context: NodeTableContext;
   /** By key, as a string of its bytes: hostile keys need not be UTF-8. */
-  #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(context: NodeTableContext) {
     this.#context = context;
   }
 
   replace(kvs: readonly KeyValue[]): void {
-    const before = this.#entries;
-    this.#entries = new Map();
-    for (const kv of kvs) this.#put(kv, before);
+    this.#entries.clear();
+    for (const kv of kvs) this.put(kv);
   }
 
   put(kv: KeyValue): void {
-    this.#put(kv, this.#entries);
+    const key = kv.key.toString("latin1");
+    const entry = this.#decode(kv);
+    if (entry === undefined) this.#entries.delete(key);
+    else this.#entries.set(key, entry);
   }
 
   remove(key: Buffer): void {
@@ -66,15 +67,8 @@ export class NodeTable implements FollowedSet {
     return { nodes, rejected };
   }
 
-  #put(kv: KeyValue, known: ReadonlyMap<string, Entry>): void {
-    const key = kv.key.toString("latin1");
-    const entry = this.#decode(kv, known.get(key)?.node);
-    if (entry === undefined) this.#entries.delete(key);
-    else this.#entries.set(key, entry);
-  }
-
   /** Undefined when the key is none of this service. */
-  #decode(kv: KeyValue, before: ServiceNode | undefined): Entry | undefined {
+  #decode(kv: KeyValue): Entry | undefined {
     const { codec, prefix, service, registry } = this.#context;
     const { modRevision } = kv;
     const key = kv.key.toString("utf8");
@@ -87,8 +81,7 @@ export class NodeTable implements FollowedSet {
     const place = codec.locate(key.slice(prefix.length));
     if (place?.service !== service) return undefined;
     try {
-      const node = decodeStored(kv.value, place, this.#context);
-      return { modRevision, node: before !== undefined && sameNode(before, node) ? before : node };
+      return { modRevision, node: decodeStored(kv.value, place, this.#context) };
     } catch (error) {
       return { modRevision, rejected: { key, error: error as DiscoveryError } };
     }

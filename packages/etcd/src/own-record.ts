@@ -1,7 +1,7 @@
 import { DiscoveryError, type ErrorCode, type ServiceNode } from "@rollcall/core";
 import type { RecordCalls } from "@rollcall/core/adapter";
 
-import { type EtcdClient, isNotFound } from "./client.ts";
+import { type CallLimits, type EtcdClient, isNotFound } from "./client.ts";
 import type { Lease, LeaseHolder, Leases } from "./leases.ts";
 import type { KeyValue, Write } from "./messages.ts";
 import {
@@ -89,7 +89,7 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
     const lease = this.#lease;
     const [isAlive, stored] = await Promise.all([
       lease.keep(),
-      client.get(this.#key, this.#operation("look at"), signal),
+      client.get(this.#key, this.#operation("look at"), this.#limits(signal)),
     ]);
     if (!isAlive) return "gone";
     this.#refuseOther(stored);
@@ -104,11 +104,12 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
     return "held";
   };
 
+  /** Called after {@link release}. */
   readonly remove = async (node: ServiceNode, signal: AbortSignal): Promise<void> => {
     const { owners, client } = this.#context;
-    if (owners.has(this.#keyText) && owners.get(this.#keyText) !== this) return;
-    owners.delete(this.#keyText);
-    if (this.#doubtful !== undefined) await this.#lease.fence(this.#doubtful, signal);
+    // A younger registration of this process has it.
+    if (owners.has(this.#keyText)) return;
+    if (this.#doubtful !== undefined) await this.#lease.fence(this.#doubtful, this.#limits(signal));
     const operation = this.#operation("deregister");
     for (let round = 1; round <= maxRounds; round += 1) {
       const { succeeded, found } = await client.writeIf(
@@ -116,7 +117,7 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
         this.#modRevision,
         { delete: true },
         operation,
-        signal,
+        this.#limits(signal),
       );
       if (succeeded || found === undefined || !this.#isOurs(node, found)) return;
       this.#modRevision = found.modRevision;
@@ -126,8 +127,11 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
 
   /** Nothing more is written. */
   release(): void {
-    if (!this.#isReleased) this.#context.leases.release(this.#lease, this);
+    if (this.#isReleased) return;
     this.#isReleased = true;
+    const { owners, leases } = this.#context;
+    if (owners.get(this.#keyText) === this) owners.delete(this.#keyText);
+    leases.release(this.#lease, this);
   }
 
   /** Makes the store hold `node`, and the operator's changes, whatever it holds now. */
@@ -143,7 +147,8 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
       if (value !== undefined) this.#remember(value);
       const write: Write = value === undefined ? { delete: true } : { put: { value, lease: id } };
       try {
-        const answer = await client.writeIf(this.#key, this.#modRevision, write, operation, signal);
+        const limits = this.#limits(signal);
+        const answer = await client.writeIf(this.#key, this.#modRevision, write, operation, limits);
         if (answer.succeeded) {
           this.#modRevision = value === undefined ? 0 : answer.header.revision;
           return;
@@ -227,6 +232,10 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
     if (this.#written.at(-1)?.equals(value) === true) return;
     this.#written.push(value);
     if (this.#written.length > maxWritten) this.#written.shift();
+  }
+
+  #limits(signal: AbortSignal): CallLimits {
+    return { signal, attemptMs: this.#lease.attemptMs };
   }
 
   #operation(verb: string): string {

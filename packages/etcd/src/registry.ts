@@ -45,8 +45,6 @@ class EtcdRegistry implements Registry {
   readonly #client: EtcdClient;
   readonly #leases: Leases;
   readonly #owners = new Map<string, OwnRecord>();
-  /** Tables of watches that broke, so that the next attempt yields nodes that did not change as they were. */
-  readonly #tables = new Map<string, NodeTable>();
   readonly #registrations = new Set<Registration>();
   /** Registrations on their way: disposal waits for them, so that nothing is left behind. */
   readonly #entering = new Set<Promise<unknown>>();
@@ -67,7 +65,7 @@ class EtcdRegistry implements Registry {
     const linked = this.#linked(signal);
     linked.throwIfAborted();
     const { range, operation } = this.#followed(query.service, "read");
-    const { kvs } = await this.#client.range(range, { operation }, linked);
+    const { kvs } = await this.#client.range({ range, operation }, linked);
     const table = this.#table(query.service);
     table.replace(kvs);
     return table.nodeSet();
@@ -77,15 +75,9 @@ class EtcdRegistry implements Registry {
     const linked = this.#linked(signal);
     linked.throwIfAborted();
     const { service } = query;
+    const table = this.#table(service);
     const followed = this.#followed(service, "watch");
-    const table = this.#tables.get(service) ?? this.#table(service);
-    this.#tables.delete(service);
-    try {
-      for await (const _ of follow(this.#client, followed, table, linked)) yield table.nodeSet();
-    } catch (thrown) {
-      if (!linked.aborted) this.#tables.set(service, table);
-      throw thrown;
-    }
+    for await (const _ of follow(this.#client, followed, table, linked)) yield table.nodeSet();
   }
 
   register(input: NodeInput, options: RegisterOptions = {}): Promise<Registration> {
@@ -115,8 +107,14 @@ class EtcdRegistry implements Registry {
     const linked = this.#linked(options.signal);
     linked.throwIfAborted();
     const { prefix, codec } = this.#options;
-    const what = { operation: `list the services under ${prefix}`, keysOnly: true };
-    const { kvs } = await this.#client.range(prefixRange(prefix), what, linked);
+    const { kvs } = await this.#client.range(
+      {
+        range: prefixRange(prefix),
+        operation: `list the services under ${prefix}`,
+        keysOnly: true,
+      },
+      linked,
+    );
     const names = new Set<string>();
     for (const { key } of kvs) {
       const place = codec.locate(key.toString("utf8").slice(prefix.length));
@@ -142,7 +140,6 @@ class EtcdRegistry implements Registry {
     await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
     await this.#leases.settled();
     this.#client.close(reason);
-    this.#tables.clear();
   }
 
   async #register(

@@ -98,3 +98,30 @@ function explain(failure: RpcFailure): readonly [ErrorCode, string] {
       return ["PROTOCOL", `${details} (gRPC status ${code})`];
   }
 }
+
+/** An answer that is not what gRPC promises. */
+export function foreign(details: string, cause?: unknown): RpcFailure {
+  return new RpcFailure(status.internal, details, "foreign", cause);
+}
+
+/** A connection to `url` that stood. */
+export function broken(url: string, cause?: unknown): RpcFailure {
+  const details = `the connection to ${url} broke${codeOf(cause)}`;
+  return new RpcFailure(status.unavailable, details, "broken", cause);
+}
+
+/** A connection to `url` that did not come to stand. */
+export function unreachable(url: string, cause: Error): RpcFailure {
+  const details = `${url} cannot be reached${codeOf(cause)}`;
+  return new RpcFailure(status.unavailable, details, "broken", cause);
+}
+
+/** Nothing was heard in time. */
+export function silent(details: string): RpcFailure {
+  return new RpcFailure(status.deadlineExceeded, details, "broken");
+}
+
+function codeOf(cause: unknown): string {
+  const { code } = (cause ?? {}) as { readonly code?: unknown };
+  return typeof code === "string" ? ` (${code})` : "";
+}

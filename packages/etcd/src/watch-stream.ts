@@ -60,7 +60,7 @@ export class WatchStream {
   readonly #watches = new Map<number, Watch>();
   #lastId = 0;
   #ended = false;
-  #heard = false;
+  #heardAtMs: number;
   #unanswered = 0;
   #cancelProbe: () => void;
 
@@ -70,7 +70,8 @@ export class WatchStream {
       message: (bytes) => this.#received(bytes),
       ended: (failure) => this.#fail(failure),
     });
-    this.#cancelProbe = this.#probeLater();
+    this.#heardAtMs = context.clock.monotonicMs();
+    this.#cancelProbe = this.#probeLater(context.silenceMs);
   }
 
   get connection(): Connection {
@@ -121,7 +122,7 @@ export class WatchStream {
   }
 
   #received(bytes: Buffer): void {
-    this.#heard = true;
+    this.#heardAtMs = this.#context.clock.monotonicMs();
     this.#unanswered = 0;
     let answer: WatchAnswer;
     try {
@@ -185,10 +186,12 @@ export class WatchStream {
     return this.#error(isAuth ? "AUTH" : "UNAVAILABLE", watch.operation, reason);
   }
 
-  #probeLater(): () => void {
-    return this.#context.clock.after(this.#context.silenceMs, () => {
+  #probeLater(delayMs: number): () => void {
+    return this.#context.clock.after(delayMs, () => {
       if (this.#ended) return;
-      if (!this.#heard) {
+      const { clock, silenceMs } = this.#context;
+      const leftMs = this.#heardAtMs + silenceMs - clock.monotonicMs();
+      if (leftMs <= 0) {
         if (this.#unanswered === maxUnanswered) {
           this.#failAll("TIMEOUT", "the stream does not answer any more");
           return;
@@ -197,8 +200,7 @@ export class WatchStream {
         this.#exchange.send(watchProgressRequest());
         this.connection.expectWord();
       }
-      this.#heard = false;
-      this.#cancelProbe = this.#probeLater();
+      this.#cancelProbe = this.#probeLater(leftMs <= 0 ? silenceMs : leftMs);
     });
   }
 
