@@ -79,7 +79,9 @@ export class Clusters {
       await this.#askOnce(signal);
       this.#groups = [{ ...first, members: [...this.#identities.values()] }];
     }
-    const group = this.#groupOf(dc);
+    // A lone cluster whose datacentre our rights do not let us know is taken to be the one.
+    const isUntold = first.members.every(({ datacenter }) => datacenter === undefined);
+    const group = this.#groupOf(dc) ?? (isUntold && this.#groups.length === 1 ? first : undefined);
     if (group !== undefined) return group.cluster;
     const [unknown] = this.#unknown;
     if (unknown !== undefined) throw unknown.error;

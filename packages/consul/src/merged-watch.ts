@@ -39,6 +39,8 @@ export async function* watchMerged(
   const changed = latch<void>(linked);
   const errors = new Map<Cluster, DiscoveryError>();
   const followed = new Map<Cluster, Promise<void>>();
+  /** Clusters that have answered or failed since this attempt began. */
+  const heard = new Set<Cluster>();
   let { unknown } = await clusters.forReading(what.place, linked);
 
   const follow = async (cluster: Cluster): Promise<void> => {
@@ -49,12 +51,14 @@ export async function* watchMerged(
         for await (const { entries } of watchService(tools, { ...what, cluster }, linked)) {
           errors.delete(cluster);
           known.set(cluster, entries);
+          heard.add(cluster);
           changed.set();
         }
       } catch (thrown) {
         if (linked.aborted) return;
         const operation = `watch ${what.service}`;
         errors.set(cluster, asDiscoveryError(thrown, { registry, operation }));
+        heard.add(cluster);
         changed.set();
         const waitMs = backoff.failed(clock.monotonicMs() - startedMs);
         await sleep(waitMs, linked, clock).catch(() => undefined);
@@ -78,7 +82,7 @@ export async function* watchMerged(
     for await (const _ of changed) {
       const parts = [...followed.keys()];
       // The first set is whole as far as it can be: every cluster has had its chance.
-      if (parts.some((cluster) => !known.has(cluster) && !errors.has(cluster))) continue;
+      if (parts.some((cluster) => !heard.has(cluster))) continue;
       const [failure] = [...errors.values(), ...unknown.map(({ error }) => error)];
       if (failure !== undefined && parts.every((cluster) => errors.has(cluster))) throw failure;
       const entries = parts.flatMap((cluster) => known.get(cluster) ?? []);
