@@ -74,12 +74,13 @@ export class Clusters {
     await this.#sort(signal);
     const [first] = this.#groups;
     if (first === undefined) throw new Error("there is at least one cluster");
-    if (dc === undefined) return first.cluster;
+    const { cluster } = first;
+    if (dc === undefined) return cluster;
     if (this.#options.servers.length === 1 && this.#identities.size === 0) {
       await this.#askOnce(signal);
-      this.#groups = [{ ...first, members: [...this.#identities.values()] }];
+      this.#groups = [{ cluster, members: [...this.#identities.values()] }];
     }
-    const group = this.#groupOf(dc);
+    const group = this.#groupOf(dc) ?? this.#untoldGroup();
     if (group !== undefined) return group.cluster;
     const [unknown] = this.#unknown;
     if (unknown !== undefined) throw unknown.error;
@@ -93,6 +94,13 @@ export class Clusters {
 
   #groupOf(dc: string): Group | undefined {
     return this.#groups.find(({ members }) => members.some(({ datacenter }) => datacenter === dc));
+  }
+
+  /** A lone cluster whose datacentre our rights do not let us know: it is taken to be the one asked for. */
+  #untoldGroup(): Group | undefined {
+    const [first, second] = this.#groups;
+    const isUntold = first?.members.some(({ datacenter }) => datacenter !== undefined) === false;
+    return isUntold && second === undefined && this.#unknown.length === 0 ? first : undefined;
   }
 
   async #sort(signal: AbortSignal): Promise<void> {

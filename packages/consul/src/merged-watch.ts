@@ -4,12 +4,12 @@ import { createBackoff, latch, sleep } from "@rollcall/core/adapter";
 import type { Cluster } from "./cluster.ts";
 import type { Clusters } from "./clusters.ts";
 import type { Place } from "./place.ts";
-import { watchService, type WatchTools } from "./service-watch.ts";
+import { isAnyMissing, watchService, type WatchTools } from "./service-watch.ts";
 
 /** Longest wait before a cluster that failed is asked again, in ms. */
 const retryCapMs = 10_000;
-/** How often servers that could not be reached are looked for, in ms. */
-const lookMs = 5_000;
+/** How often the answers of servers that could not be reached before are looked for, in ms. */
+const lookMs = 1_000;
 
 /** The records of one service from all clusters, as far as they are known. */
 export interface MergedAnswer {
@@ -24,7 +24,8 @@ export type KnownParts = Map<Cluster, readonly unknown[]>;
 /**
  * Follows one service at several clusters: one that fails keeps what it had, and the others go on.
  *
- * Throws when all fail; and instead of yielding nothing while one may have something.
+ * Throws when all fail, when one comes back without records it had, and instead of yielding nothing while
+ * one may have something.
  */
 export async function* watchMerged(
   tools: WatchTools,
@@ -39,6 +40,9 @@ export async function* watchMerged(
   const changed = latch<void>(linked);
   const errors = new Map<Cluster, DiscoveryError>();
   const followed = new Map<Cluster, Promise<void>>();
+  /** Clusters that have answered or failed since this attempt began. */
+  const heard = new Set<Cluster>();
+  let outage: DiscoveryError | undefined;
   let { unknown } = await clusters.forReading(what.place, linked);
 
   const follow = async (cluster: Cluster): Promise<void> => {
@@ -47,14 +51,20 @@ export async function* watchMerged(
       const startedMs = clock.monotonicMs();
       try {
         for await (const { entries } of watchService(tools, { ...what, cluster }, linked)) {
+          const failure = errors.get(cluster);
+          const before = known.get(cluster) ?? [];
           errors.delete(cluster);
           known.set(cluster, entries);
+          heard.add(cluster);
+          // It may have come back without what it had: that is told as the outage it was.
+          if (failure !== undefined && isAnyMissing(before, entries)) outage = failure;
           changed.set();
         }
       } catch (thrown) {
         if (linked.aborted) return;
         const operation = `watch ${what.service}`;
         errors.set(cluster, asDiscoveryError(thrown, { registry, operation }));
+        heard.add(cluster);
         changed.set();
         const waitMs = backoff.failed(clock.monotonicMs() - startedMs);
         await sleep(waitMs, linked, clock).catch(() => undefined);
@@ -76,9 +86,10 @@ export async function* watchMerged(
   const looking = look();
   try {
     for await (const _ of changed) {
+      if (outage !== undefined) throw outage;
       const parts = [...followed.keys()];
       // The first set is whole as far as it can be: every cluster has had its chance.
-      if (parts.some((cluster) => !known.has(cluster) && !errors.has(cluster))) continue;
+      if (parts.some((cluster) => !heard.has(cluster))) continue;
       const [failure] = [...errors.values(), ...unknown.map(({ error }) => error)];
       if (failure !== undefined && parts.every((cluster) => errors.has(cluster))) throw failure;
       const entries = parts.flatMap((cluster) => known.get(cluster) ?? []);

@@ -74,7 +74,7 @@ class ConsulRegistry implements Registry {
     const linked = this.#linked(signal);
     linked.throwIfAborted();
     this.#checkName("service", query.service, "read");
-    if (this.#options.skipServices.has(query.service)) return { nodes: [] };
+    if (this.#options.skipServices.has(query.service)) return this.#skipped(query);
     const what = { service: query.service, place: this.#place(query.scope) };
     const { clusters, unknown } = await this.#clusters.forReading(what.place, linked);
     const answers = await Promise.all(
@@ -95,7 +95,7 @@ class ConsulRegistry implements Registry {
     linked.throwIfAborted();
     this.#checkName("service", query.service, "watch");
     if (this.#options.skipServices.has(query.service)) {
-      yield { nodes: [] };
+      yield this.#skipped(query);
       await aborted(linked);
     }
     let known: KnownNodes = new Map();
@@ -136,6 +136,10 @@ class ConsulRegistry implements Registry {
     return [...new Set(lists.flat())]
       .filter((name) => name !== "consul" && !skipServices.has(name))
       .sort();
+  }
+
+  #skipped({ service }: ServiceQuery): NodeSet {
+    return nodeSetOf({ entries: [], service }, this.#options, new Map());
   }
 
   #list(cluster: Cluster, place: Place, signal: AbortSignal): Promise<readonly string[]> {

@@ -110,7 +110,7 @@ export async function* watchService(
     index.reset();
     const answer = await reader.read(what, signal);
     if (answer.doubt !== undefined) throw answer.doubt;
-    if (isAnyMissing(current, answer)) {
+    if (isAnyMissing(current.entries, answer.entries)) {
       throw new DiscoveryError({
         code: "UNAVAILABLE",
         registry: options.name,
@@ -129,9 +129,10 @@ function isCut(error: unknown): boolean {
   return error instanceof DiscoveryError && error.cause instanceof BrokenConnection;
 }
 
-function isAnyMissing(before: ServiceAnswer, after: ServiceAnswer): boolean {
-  const now = new Set(after.entries.map(keyOf));
-  return before.entries.some((entry) => !now.has(keyOf(entry)));
+/** Whether a record of before is not there any more. */
+export function isAnyMissing(before: readonly unknown[], after: readonly unknown[]): boolean {
+  const now = new Set(after.map(keyOf));
+  return before.some((entry) => !now.has(keyOf(entry)));
 }
 
 function keyOf(entry: unknown): string {

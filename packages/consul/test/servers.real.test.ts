@@ -173,6 +173,27 @@ describeOwnConsul("servers of different datacentres", () => {
     assert.deepEqual(await registry.services(), ["api", "web"]);
   });
 
+  test("one that comes back empty has its nodes held while they may return", async () => {
+    await using east = await startConsul({ datacenter: "east" });
+    await using west = await startConsul({ datacenter: "west" });
+    await register(east, "e1");
+    for (const id of ["w1", "w2", "w3"]) await register(west, id);
+    await using registry = consulRegistry({ ...quick, servers: [east.url, west.url] });
+    await using discovery = createDiscovery(registry, { backoff: { baseMs: 20, capMs: 200 } });
+    using view = discovery.service("web");
+    await until(() => view.nodes.length === 4, { what: "all four" });
+    const shown: number[] = [];
+    const following = (async () => {
+      for await (const { nodes } of view) shown.push(nodes.length);
+    })();
+    await west.restart();
+    await until(() => view.snapshot.held.length === 3, { what: "the western nodes to be held" });
+    assert.equal(Math.min(...shown), 4);
+    await until(() => view.nodes.length === 1, { what: "their loss to be believed" });
+    view[Symbol.dispose]();
+    await following;
+  });
+
   test("one that was never there does not hide the others, and is looked for", async () => {
     await using east = await startConsul({ datacenter: "east" });
     await using west = await startConsul({ datacenter: "west" });

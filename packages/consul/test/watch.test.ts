@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { DiscoveryError } from "@rollcall/core";
+import { DiscoveryError, type NodeSet } from "@rollcall/core";
 import { until } from "@rollcall/testbed";
 import { describe, test } from "vitest";
 
@@ -287,11 +287,12 @@ describe("what is asked for", () => {
     await using registry = consulRegistry({ ...quick, servers: consul.url, skipServices: ["web"] });
     assert.deepEqual(await registry.services(), ["api"]);
     const signal = AbortSignal.timeout(5_000);
-    assert.deepEqual(await registry.read({ service: "web" }, signal), { nodes: [] });
+    assert.deepEqual((await registry.read({ service: "web" }, signal)).nodes, []);
     assert.equal(consul.reads.length, 0);
     const stop = new AbortController();
     const watch = registry.watch({ service: "web" }, stop.signal)[Symbol.asyncIterator]();
-    assert.deepEqual((await watch.next()).value, { nodes: [] });
+    const first = (await watch.next()) as IteratorYieldResult<NodeSet>;
+    assert.deepEqual(first.value.nodes, []);
     const next = watch.next();
     stop.abort(new Error("enough"));
     await assert.rejects(next, /enough/);
