@@ -57,10 +57,8 @@ export class Clusters {
   async forReading({ dc }: Place, signal: AbortSignal): Promise<ReadTargets> {
     await this.#sort(signal);
     const clusters = this.#groups.map(({ cluster }) => cluster);
-    if (dc === undefined || clusters.length < 2) {
-      const unknown = dc === undefined ? this.#unknown : [];
-      return { clusters, unknown };
-    }
+    if (this.#options.servers.length === 1) return { clusters, unknown: [] };
+    if (dc === undefined) return { clusters, unknown: this.#unknown };
     const own = this.#groupOf(dc)?.cluster ?? clusters[0];
     return { clusters: own === undefined ? [] : [own], unknown: [] };
   }

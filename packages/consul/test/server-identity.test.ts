@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 
 import { describe, test } from "vitest";
 
+import { consulRegistry } from "../src/index.ts";
 import { parseServerAddress } from "../src/server-address.ts";
 import { isPeer, isSameCluster, type ServerIdentity } from "../src/server-identity.ts";
+import { type FakeAnswer, fakeConsul } from "./fake-consul.ts";
 
 const server = (fields: Partial<ServerIdentity>): ServerIdentity => ({
   datacenter: "dc1",
@@ -41,4 +43,22 @@ test.each([
 ])("%s that does not answer is a peer: %j", (address, expected) => {
   const known = server({ peers: ["10.0.0.1:8300", "10.0.0.2:8300", "127.0.0.1:8300"] });
   assert.equal(isPeer(parseServerAddress(address), known), expected);
+});
+
+test.each<[string, FakeAnswer, string | undefined]>([
+  ["that tells it", { body: { Config: { Datacenter: "dc1" } } }, undefined],
+  ["of another one", { body: { Config: { Datacenter: "dc2" } } }, "UNSUPPORTED"],
+  ["whose word we may not hear", { status: 403, body: "Permission denied" }, undefined],
+])("registering in a datacentre through a lone agent %s", async (_, self, code) => {
+  await using consul = await fakeConsul(({ method, path }) => {
+    if (method === "PUT") return { body: "" };
+    if (path === "/v1/agent/self") return self;
+    if (path === "/v1/catalog/service/consul") return { body: [] };
+    if (path === "/v1/status/peers") return { body: ["127.0.0.1:8300"] };
+    return path.startsWith("/v1/agent/health/") ? { status: 404, body: {} } : undefined;
+  });
+  await using registry = consulRegistry({ servers: consul.url, datacenter: "dc1" });
+  const registering = registry.register({ service: "web", host: "127.0.0.1", port: 1 });
+  if (code === undefined) await (await registering).deregister();
+  else await assert.rejects(registering, { code });
 });
