@@ -1,59 +1,85 @@
 import type { Group, Skip } from "./algorithm.ts";
 import { Heap } from "./heap.ts";
+import { Lane } from "./lane.ts";
 import { heaviestOf, type Turn } from "./turn.ts";
 
 /** Past this virtual time the clock starts anew, while sums are still exact enough to find ties. */
 export const restartAt = 1_000_000;
 
 /**
- * Unequal weights: a node of weight w has its turns at the virtual times ½/w, 1½/w, 2½/w… and whoever
- * is due first is next. Over each whole cycle every node gets exactly its share, and the halves spread
- * its turns evenly: weights 3, 2, 1 give A B A C B A.
+ * A node of weight w has its turns at the virtual times ½/w, 1½/w, 2½/w… and whoever is due first is next.
+ * Over each whole cycle every node gets exactly its share, and the halves spread its turns evenly: weights
+ * 3, 2, 1 give A B A C B A.
  *
- * A heap makes that O(log n) per pick, where smooth weighted round robin scans all nodes.
+ * A heap of lanes, one per weight, makes that O(log k) per pick for k different weights, where smooth
+ * weighted round robin scans all nodes.
  */
 export class Agenda implements Group<Turn> {
   readonly #turns: readonly Turn[];
+  readonly #lanes: readonly Lane[];
   readonly #heap: Heap;
-  readonly #passed: Turn[] = [];
   /** Virtual time: when the turn that was taken last was due. */
   #now = 0;
+
+  /** Turns that the running pick passed over, the numbers of their lanes, and by lane how many. */
+  readonly #passed: Turn[] = [];
+  readonly #touched: number[] = [];
+  readonly #passedIn: Uint32Array;
 
   constructor(turns: readonly Turn[]) {
     const heaviest = heaviestOf(turns);
     for (const [order, turn] of turns.entries()) turn.enter(heaviest, order);
     this.#turns = turns;
-    this.#heap = new Heap(turns.map(({ dueAt }) => dueAt));
+    const byPeriod = Map.groupBy(turns, ({ period }) => period);
+    this.#lanes = Array.from(byPeriod.values(), (some) => new Lane(some));
+    this.#passedIn = new Uint32Array(this.#lanes.length);
+    this.#heap = new Heap(
+      this.#lanes.map(({ first }) => first?.dueAt ?? 0),
+      this.#lanes.map(({ first }) => first?.order ?? 0),
+    );
   }
 
   pick(skip: Skip | undefined): Turn | undefined {
-    const taken = skip === undefined ? this.#first : this.#passOver(skip);
-    if (taken !== undefined) {
-      this.#now = taken.dueAt;
-      taken.advance();
-      this.#heap.keys[taken.order] = taken.dueAt;
-      this.#heap.move(taken.order);
+    for (;;) {
+      const number = this.#heap.first;
+      const lane = number === undefined ? undefined : this.#lanes[number];
+      const turn = lane?.first;
+      if (number === undefined || lane === undefined || turn === undefined) break;
+      if (skip === undefined || !skip(turn.node)) {
+        this.#take(number, lane, turn);
+        return turn;
+      }
+      this.#passOver(number, lane, turn);
     }
-    if (this.#passed.length > 0) this.#rejoin(taken !== undefined);
-    if (this.#now > restartAt) this.#restart();
-    return taken;
+    if (this.#passed.length > 0) this.#rejoin(false);
+    return undefined;
   }
 
   pause(): void {
     for (const turn of this.#turns) turn.leave(this.#now);
   }
 
-  get #first(): Turn | undefined {
-    const { first } = this.#heap;
-    return first === undefined ? undefined : this.#turns[first];
+  #take(number: number, lane: Lane, turn: Turn): void {
+    this.#now = turn.dueAt;
+    turn.advance();
+    lane.step();
+    if (this.#passed.length > 0) this.#rejoin(true);
+    this.#setKey(number, lane);
+    this.#heap.move(number);
+    if (this.#now > restartAt) this.#restart();
   }
 
-  #passOver(skip: Skip): Turn | undefined {
-    for (;;) {
-      const first = this.#first;
-      if (first === undefined || !skip(first.node)) return first;
-      this.#passed.push(first);
+  #passOver(number: number, lane: Lane, turn: Turn): void {
+    this.#passed.push(turn);
+    const passed = (this.#passedIn[number] ?? 0) + 1;
+    this.#passedIn[number] = passed;
+    if (passed === 1) this.#touched.push(number);
+    lane.step();
+    if (passed === lane.length) {
       this.#heap.shift();
+    } else {
+      this.#setKey(number, lane);
+      this.#heap.move(number);
     }
   }
 
@@ -62,12 +88,26 @@ export class Agenda implements Group<Turn> {
    * a while would get everything it missed in one burst.
    */
   #rejoin(turnsPass: boolean): void {
-    for (const turn of this.#passed) {
-      if (turnsPass) turn.passUntil(this.#now);
-      this.#heap.keys[turn.order] = turn.dueAt;
-      this.#heap.push(turn.order);
-    }
+    if (turnsPass) for (const turn of this.#passed) turn.passUntil(this.#now);
     this.#passed.length = 0;
+    for (const number of this.#touched) {
+      const lane = this.#lanes[number];
+      if (lane === undefined) continue;
+      const isOut = this.#passedIn[number] === lane.length;
+      this.#passedIn[number] = 0;
+      if (isOut) lane.seek();
+      this.#setKey(number, lane);
+      if (isOut) this.#heap.push(number);
+      else this.#heap.move(number);
+    }
+    this.#touched.length = 0;
+  }
+
+  #setKey(number: number, lane: Lane): void {
+    const { first } = lane;
+    if (first === undefined) return;
+    this.#heap.keys[number] = first.dueAt;
+    this.#heap.orders[number] = first.order;
   }
 
   #restart(): void {

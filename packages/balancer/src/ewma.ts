@@ -21,7 +21,7 @@ export interface EwmaOptions {
 
 /** One request in eight: how much the newest end of a request counts in a node's rate of success. */
 const successStep = 1 / 8;
-/** Bounds what a ratio of two costs can be. */
+/** They bound what a ratio of two costs can be. */
 const leastSuccess = 0.001;
 const leastLatencyMs = 0.001;
 
@@ -78,15 +78,14 @@ class TimedMember extends LoadMember {
 
   override done(outcome: Outcome, elapsedMs: number): void {
     super.done(outcome, elapsedMs);
-    const failed = outcome !== "ok" && outcome !== "cancelled";
     // That a client left, or that a request failed, tells of the latency only that it is not shorter.
     const slower = this.#latencyMs > 0 && elapsedMs > this.#latencyMs;
     if (outcome === "cancelled" && !slower) return;
     const nowMs = this.#monotonicMs();
-    if (slower || (outcome === "ok" && elapsedMs >= 0)) {
-      this.#observe(Math.max(elapsedMs, leastLatencyMs), nowMs);
+    if (slower || (outcome === "ok" && elapsedMs >= 0)) this.#observe(elapsedMs, nowMs);
+    if (outcome !== "cancelled") {
+      this.#success += ((outcome === "ok" ? 1 : 0) - this.#success) * successStep;
     }
-    if (outcome !== "cancelled") this.#success += ((failed ? 0 : 1) - this.#success) * successStep;
     this.#measuredAtMs = nowMs;
   }
 
@@ -104,7 +103,8 @@ class TimedMember extends LoadMember {
     return 1 + (cost - 1) * Math.exp(-ageMs / this.#decayMs);
   }
 
-  #observe(latencyMs: number, nowMs: number): void {
+  #observe(elapsedMs: number, nowMs: number): void {
+    const latencyMs = Math.min(Math.max(elapsedMs, leastLatencyMs), dayMs);
     const fading = Math.exp(-(nowMs - this.#measuredAtMs) / this.#decayMs);
     this.#latencyMs =
       latencyMs > this.#latencyMs ? latencyMs : this.#latencyMs * fading + latencyMs * (1 - fading);

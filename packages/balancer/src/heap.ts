@@ -4,7 +4,7 @@ const arity = 4;
 const tolerance = 1e-9;
 
 /**
- * The numbers from 0 in the order of a key that each has; of equal keys the smaller number is first.
+ * The numbers from 0 in the order of a key that each has, and where keys are equal of a second one.
  *
  * It knows where each number is, so one whose key changes is moved in O(log n). All is in typed arrays, for
  * fractions that are passed in calls are allocated, and what is scattered takes long to load.
@@ -12,6 +12,8 @@ const tolerance = 1e-9;
 export class Heap {
   /** By number; after a change call {@link move}, or {@link push} when it is out. */
   readonly keys: Float64Array;
+  /** By number: the second key. It changes only together with the first. */
+  readonly orders: Uint32Array;
   /** How many numbers are in. They are at the places before this one. */
   #length: number;
   /** By place. */
@@ -21,13 +23,17 @@ export class Heap {
   /** By number. */
   readonly #places: Uint32Array;
 
-  /** @param keys  By number. */
-  constructor(keys: readonly number[]) {
+  /**
+   * @param keys  By number.
+   * @param orders  By number; whole numbers. Default: the numbers themselves.
+   */
+  constructor(keys: readonly number[], orders?: readonly number[]) {
     this.keys = Float64Array.from(keys);
+    this.orders = Uint32Array.from(orders ?? keys.keys());
     this.#length = keys.length;
     // A sorted array is a heap.
     this.#numbers = Uint32Array.from(keys, (_, number) => number).sort((a, b) =>
-      isBefore(keys[a] ?? 0, a, keys[b] ?? 0, b) ? -1 : 1,
+      this.#isBefore(a, keys[a] ?? 0, b, keys[b] ?? 0) ? -1 : 1,
     );
     this.#ordered = Float64Array.from(this.#numbers, (number) => keys[number] ?? 0);
     this.#places = new Uint32Array(keys.length);
@@ -82,7 +88,7 @@ export class Heap {
         const childKey = ordered[child] ?? 0;
         if (childKey > leastKey + tolerance) continue;
         const other = this.#numbers[child] ?? 0;
-        if (!isBefore(childKey, other, leastKey, least)) continue;
+        if (!this.#isBefore(other, childKey, least, leastKey)) continue;
         least = other;
         leastKey = childKey;
         leastPlace = child;
@@ -100,7 +106,7 @@ export class Heap {
     while (place > 0) {
       const parent = Math.floor((place - 1) / arity);
       const above = this.#numbers[parent] ?? 0;
-      if (!isBefore(key, number, this.#ordered[parent] ?? 0, above)) break;
+      if (!this.#isBefore(number, key, above, this.#ordered[parent] ?? 0)) break;
       this.#put(place, above);
       place = parent;
     }
@@ -112,10 +118,10 @@ export class Heap {
     this.#ordered[place] = this.keys[number] ?? 0;
     this.#places[number] = place;
   }
-}
 
-function isBefore(aKey: number, a: number, bKey: number, b: number): boolean {
-  const difference = aKey - bKey;
-  if (difference > tolerance) return false;
-  return difference < -tolerance || a < b;
+  #isBefore(a: number, aKey: number, b: number, bKey: number): boolean {
+    const difference = aKey - bKey;
+    if (difference > tolerance) return false;
+    return difference < -tolerance || (this.orders[a] ?? 0) < (this.orders[b] ?? 0);
+  }
 }

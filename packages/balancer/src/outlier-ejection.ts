@@ -94,11 +94,16 @@ class Ejecting implements OutlierEjection {
     this.#count = 0;
     for (const { node } of this.#ledger.values) if (node.weight > 0) this.#count += 1;
     for (const health of this.#out) {
-      if (this.#ledger.get(health.node) === health && health.node.weight > 0) continue;
+      if (this.#serves(health)) continue;
       health.isOut = false;
       this.#out.delete(health);
     }
     this.#nodes = nodes;
+  }
+
+  /** Whether the node is in the list, and not at weight 0. */
+  #serves(health: NodeHealth): boolean {
+    return health.node.weight > 0 && this.#ledger.get(health.node) === health;
   }
 
   #panics(): boolean {
@@ -108,8 +113,8 @@ class Ejecting implements OutlierEjection {
   #eject(health: NodeHealth, nowMs: number): void {
     const { maxEjectedShare, ejectionMs, maxEjectionMs, intervalMs } = this.#settings;
     const limit = maxEjectedShare > 0 ? Math.max(1, Math.floor(maxEjectedShare * this.#count)) : 0;
-    if (health.isOut || this.#out.size >= limit || this.#ledger.get(health.node) !== health) return;
-    const forgiven = Math.floor((nowMs - health.returnsAtMs) / intervalMs);
+    if (health.isOut || this.#out.size >= limit || !this.#serves(health)) return;
+    const forgiven = Math.max(0, Math.floor((nowMs - health.returnsAtMs) / intervalMs));
     health.ejections = Math.max(0, health.ejections - forgiven) + 1;
     health.returnsAtMs = nowMs + Math.min(maxEjectionMs, ejectionMs * health.ejections);
     health.isOut = true;

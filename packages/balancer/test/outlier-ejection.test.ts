@@ -115,6 +115,10 @@ describe("failures in a row", () => {
     assert.equal(rig.out, "");
     for (const picked of late) if (picked?.node.id === "n2") picked.done("timeout", 1);
     assert.equal(rig.out, "", "n2 is not in the list any more");
+    rig.nodes = weighted([0, 1, 1, 1, 1]);
+    rig.send(1);
+    for (const picked of late) if (picked?.node.id === "n0") picked.done("timeout", 1);
+    assert.equal(rig.out, "", "n0 takes no requests");
   });
 });
 

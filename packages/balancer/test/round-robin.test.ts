@@ -148,6 +148,46 @@ describe("skip", () => {
     }
   });
 
+  test("whatever is skipped, the turns come as a list of all due times would have them", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(1, 1, 2, 2, 3, 5, 8), { minLength: 1, maxLength: 10 }),
+        fc.array(fc.array(fc.nat({ max: 9 }), { maxLength: 8 }), { maxLength: 60 }),
+        (weights, skips) => {
+          const nodes = weighted(weights);
+          const heaviest = Math.max(...weights);
+          const due = weights.map((weight) => (0.5 * heaviest) / weight);
+          const balancer = roundRobin();
+          for (const skipped of skips) {
+            const may = weights.map((_, index) => index).filter((one) => !skipped.includes(one));
+            const byDue = may.toSorted((a, b) => {
+              const difference = (due[a] ?? 0) - (due[b] ?? 0);
+              return Math.abs(difference) < 1e-9 ? a - b : difference;
+            });
+            const [first] = byDue;
+            const picked = balancer.pick(nodes, undefined, (node) => {
+              return skipped.includes(nodes.indexOf(node));
+            });
+            assert.equal(picked?.node.id, first === undefined ? undefined : `n${first}`);
+            if (first === undefined) continue;
+            const now = due[first] ?? 0;
+            const isBefore = (one: number): boolean => {
+              const difference = (due[one] ?? 0) - now;
+              return difference < -1e-9 || (difference < 1e-9 && one < first);
+            };
+            for (const [index, weight] of weights.entries()) {
+              const period = heaviest / weight;
+              const passes = index === first || (skipped.includes(index) && isBefore(index));
+              const turns = Math.max(1, Math.ceil((now - (due[index] ?? 0)) / period));
+              if (passes) due[index] = (due[index] ?? 0) + turns * period;
+            }
+          }
+        },
+      ),
+      { seed: 3 },
+    );
+  });
+
   test.each([[[1, 1, 1]], [[4, 2, 1]]])(
     "a node back from a long absence gets no burst: %j",
     (weights) => {

@@ -187,6 +187,31 @@ describe("ewma", () => {
     },
   );
 
+  test("times that cannot be do no lasting harm", () => {
+    const nodes = weighted([1, 1]);
+    const balancer = ewma({ random: seeded(10), monotonicMs: clock.monotonicMs });
+    const load = new Load(balancer);
+    load.run(() => nodes, 100, 1);
+    for (const elapsedMs of [Infinity, Number.NaN, -1, 1e300]) {
+      load.run(
+        () => nodes,
+        20,
+        1,
+        () => ["ok", elapsedMs],
+      );
+    }
+    for (let second = 0; second < 1_000; second += 1) {
+      clock.nowMs += 1_000;
+      load.run(() => nodes, 5, 1);
+    }
+    for (const share of byShare(
+      load.run(() => nodes, 2_000, 1),
+      nodes,
+    )) {
+      assert.ok(Math.abs(share - 1) < 0.1);
+    }
+  });
+
   test("clients that leave say nothing about a node, unless they waited long", () => {
     const nodes = weighted([1, 1]);
     const balancer = ewma({ random: seeded(9), monotonicMs: clock.monotonicMs });
