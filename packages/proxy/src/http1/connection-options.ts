@@ -25,14 +25,19 @@ export class ConnectionOptions {
 
   /** Takes in one field's value. */
   add(value: string): void {
-    const options = value.toLowerCase();
-    if (!options.includes(",")) this.#option(options);
-    else for (const one of options.split(",")) this.#option(trimmed(one, 0, one.length));
+    // What nearly all say.
+    if (value === "keep-alive") this.keepAlive = true;
+    else this.#options(value.toLowerCase());
   }
 
   /** Whether the connection outlives the message; `close` goes before anything else. RFC 9112 §9.3. */
   stays(minor: number): boolean {
     return !this.close && (minor === 1 || this.keepAlive);
+  }
+
+  #options(value: string): void {
+    if (!value.includes(",")) this.#option(value);
+    else for (const one of value.split(",")) this.#option(trimmed(one, 0, one.length));
   }
 
   #option(option: string): void {

@@ -124,25 +124,29 @@ export class RequestScan {
     this.start = at;
     const limit = at + this.#limits.maxBytes;
     const last = Math.min(to, limit);
-    const mayGrow = to < limit;
+    // Overwritten by all other refusals; at hand as a value, for calls in the loops are dear.
+    this.fault = "the head is too large";
+    const missing = to < limit ? INCOMPLETE : 431;
     while (at < last && tokenByte[bytes[at]!] === 1) at += 1;
-    if (at === last) return this.#missing(mayGrow);
+    if (at === last) return missing;
     if (bytes[at] !== SP || at === this.start) return this.#refuse(400, "the method is malformed");
     this.methodEnd = at;
     at += 1;
     this.targetStart = at;
     while (at < last && targetByte[bytes[at]!] === 1) at += 1;
     if (at === last) {
-      return mayGrow ? INCOMPLETE : this.#refuse(414, "the request target is too long");
+      return missing === INCOMPLETE
+        ? INCOMPLETE
+        : this.#refuse(414, "the request target is too long");
     }
     if (bytes[at] !== SP || at === this.targetStart) {
       return this.#refuse(400, "the request target is malformed");
     }
     this.targetEnd = at;
     const version = this.#version(bytes, at + 1, last);
-    if (version === INCOMPLETE) return this.#missing(mayGrow);
+    if (version === INCOMPLETE) return missing;
     if (version !== COMPLETE) return version;
-    return this.#fields(bytes, at + 11, last, mayGrow);
+    return this.#fields(bytes, at + 11, last, missing);
   }
 
   /** `HTTP/1.0` or `HTTP/1.1` and the end of the line. */
@@ -171,16 +175,16 @@ export class RequestScan {
     return this.#refuse(400, "the request line is malformed");
   }
 
-  #fields(bytes: Buffer, from: number, last: number, mayGrow: boolean): number {
+  #fields(bytes: Buffer, from: number, last: number, missing: number): number {
     this.#reset(from);
     const { kept } = this;
     let at = from;
     let run = from;
     let fields = 0;
     for (;;) {
-      if (at >= last) return this.#missing(mayGrow);
+      if (at >= last) return missing;
       if (bytes[at] === CR) {
-        if (at + 1 >= last) return this.#missing(mayGrow);
+        if (at + 1 >= last) return missing;
         if (bytes[at + 1] !== LF) return this.#refuse(400, "a bare CR in the head");
         break;
       }
@@ -194,7 +198,7 @@ export class RequestScan {
       while (tokenByte[byte] === 1) {
         hash = nextHash(hash, byte);
         at += 1;
-        if (at >= last) return this.#missing(mayGrow);
+        if (at >= last) return missing;
         byte = bytes[at]!;
       }
       if (byte !== COLON || at === nameStart) {
@@ -205,8 +209,8 @@ export class RequestScan {
       while (at < last && (bytes[at] === SP || bytes[at] === TAB)) at += 1;
       const valueStart = at;
       while (at < last && valueByte[bytes[at]!] === 1) at += 1;
-      if (at >= last) return this.#missing(mayGrow);
-      if (bytes[at] === CR && at + 1 >= last) return this.#missing(mayGrow);
+      if (at >= last) return missing;
+      if (bytes[at] === CR && at + 1 >= last) return missing;
       if (bytes[at] !== CR || bytes[at + 1] !== LF) {
         return this.#refuse(400, "a header field's value is malformed");
       }
@@ -318,10 +322,6 @@ export class RequestScan {
       return this.#refuse(400, "the Host field is missing");
     }
     return COMPLETE;
-  }
-
-  #missing(mayGrow: boolean): number {
-    return mayGrow ? INCOMPLETE : this.#refuse(431, "the head is too large");
   }
 
   #refuse(status: number, fault: string): number {

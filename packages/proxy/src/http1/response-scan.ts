@@ -72,13 +72,15 @@ export class ResponseScan {
   scan(bytes: Buffer, from: number, to: number): number {
     const limit = from + this.#limits.maxBytes;
     const last = Math.min(to, limit);
-    const mayGrow = to < limit;
+    // Overwritten by all other refusals; at hand as a value, for calls in the loops are dear.
+    this.fault = "the head is too large";
+    const missing = to < limit ? INCOMPLETE : MALFORMED;
     const prefix = "HTTP/1.";
     for (let index = 0; index < prefix.length; index += 1) {
-      if (from + index >= last) return this.#missing(mayGrow);
+      if (from + index >= last) return missing;
       if (bytes[from + index] !== prefix.charCodeAt(index)) return this.#noStatusLine();
     }
-    if (from + 13 > last) return this.#missing(mayGrow);
+    if (from + 13 > last) return missing;
     const minor = bytes[from + 7]! - 0x30;
     if ((minor !== 0 && minor !== 1) || bytes[from + 8] !== SP) return this.#noStatusLine();
     this.minor = minor;
@@ -89,13 +91,13 @@ export class ResponseScan {
     // RFC 9112 §4: a space before the reason, even when that is empty; some leave it out.
     if (bytes[at] !== SP && bytes[at] !== CR) return this.#noStatusLine();
     while (at < last && valueByte[bytes[at]!] === 1) at += 1;
-    if (at >= last || (bytes[at] === CR && at + 1 >= last)) return this.#missing(mayGrow);
+    if (at >= last || (bytes[at] === CR && at + 1 >= last)) return missing;
     if (bytes[at] !== CR || bytes[at + 1] !== LF) return this.#noStatusLine();
     this.statusLineEnd = at;
-    return this.#fields(bytes, at + 2, last, mayGrow);
+    return this.#fields(bytes, at + 2, last, missing);
   }
 
-  #fields(bytes: Buffer, from: number, last: number, mayGrow: boolean): number {
+  #fields(bytes: Buffer, from: number, last: number, missing: number): number {
     this.length = -1;
     this.chunked = false;
     this.keepAliveS = -1;
@@ -108,9 +110,9 @@ export class ResponseScan {
     let run = from;
     let fields = 0;
     for (;;) {
-      if (at >= last) return this.#missing(mayGrow);
+      if (at >= last) return missing;
       if (bytes[at] === CR) {
-        if (at + 1 >= last) return this.#missing(mayGrow);
+        if (at + 1 >= last) return missing;
         if (bytes[at + 1] !== LF) return this.#refuse("a bare CR in the head");
         break;
       }
@@ -122,7 +124,7 @@ export class ResponseScan {
       while (tokenByte[byte] === 1) {
         hash = nextHash(hash, byte);
         at += 1;
-        if (at >= last) return this.#missing(mayGrow);
+        if (at >= last) return missing;
         byte = bytes[at]!;
       }
       if (byte !== COLON || at === nameStart) {
@@ -133,7 +135,7 @@ export class ResponseScan {
       while (at < last && (bytes[at] === SP || bytes[at] === TAB)) at += 1;
       const valueStart = at;
       while (at < last && valueByte[bytes[at]!] === 1) at += 1;
-      if (at >= last || (bytes[at] === CR && at + 1 >= last)) return this.#missing(mayGrow);
+      if (at >= last || (bytes[at] === CR && at + 1 >= last)) return missing;
       if (bytes[at] !== CR || bytes[at + 1] !== LF) {
         return this.#refuse("a header field's value is malformed");
       }
@@ -157,10 +159,6 @@ export class ResponseScan {
     return this.chunked && this.length !== -1
       ? this.#refuse("both Content-Length and Transfer-Encoding")
       : COMPLETE;
-  }
-
-  #missing(mayGrow: boolean): number {
-    return mayGrow ? INCOMPLETE : this.#refuse("the head is too large");
   }
 
   #noStatusLine(): number {
