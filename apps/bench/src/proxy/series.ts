@@ -14,7 +14,7 @@ export interface Row {
   readonly target: string;
   /** One for each round. */
   readonly samples: readonly Sample[];
-  /** Why there are none. */
+  /** Why there are none, or not one for each round. */
   readonly notServed?: string | undefined;
 }
 
