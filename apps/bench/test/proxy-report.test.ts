@@ -51,6 +51,7 @@ describe("goals", () => {
         row("gateway", [12]),
         row("fast-proxy", [54]),
         row("fastify", [50]),
+        row("fast-gateway", [20], { errors: 1 }),
         row("http-proxy", [90]),
       ),
     ]);
@@ -81,6 +82,6 @@ describe("table", () => {
     expect(lines[4]).toMatch(
       /12\.0 \(12\.0-12\.0\) +1\.10 \(1\.00-1\.20\) .*2 ERRORS  noisy: 25 % foreign$/,
     );
-    expect(lines[5]).toBe("fastify           not served: answered 500 to Upgrade");
+    expect(lines[5]).toBe("fastify  not served: answered 500 to Upgrade");
   });
 });

@@ -44,17 +44,20 @@ function measure(goal: Goal, { rows, compared }: Series): Spread | undefined {
   return goal.atLeast === undefined ? ratioOf(ours, figures(name)) : ratioOf(figures(name), ours);
 }
 
+/** The proxy of npm with the lowest figure. Those that failed requests are out: failing is quick. */
 function best(
   rows: readonly Row[],
   figures: (name: string) => readonly (number | undefined)[],
 ): string | undefined {
-  return rows
-    .map(({ target }) => ({
-      target,
-      spread: npm.includes(target) ? spreadOf(figures(target)) : undefined,
-    }))
-    .filter(({ spread }) => spread !== undefined)
-    .toSorted((a, b) => (a.spread?.median ?? 0) - (b.spread?.median ?? 0))[0]?.target;
+  const medians = rows
+    .filter(
+      ({ target, samples }) => npm.includes(target) && samples.every((one) => one.errors === 0),
+    )
+    .flatMap(({ target }) => {
+      const spread = spreadOf(figures(target));
+      return spread === undefined ? [] : [{ target, median: spread.median }];
+    });
+  return medians.toSorted((a, b) => a.median - b.median)[0]?.target;
 }
 
 function line(goal: Goal, { median, min, max }: Spread): string {
