@@ -56,9 +56,9 @@ describe("goals", () => {
       ),
     ]);
     expect(lines.map((line) => line.replaceAll(/ +/g, " "))).toEqual([
-      "small: gateway in nginx 1.20 (1.20-1.20) goal <= 1.15 MISSED",
-      "small: best of npm in gateway 4.17 (4.17-4.17) goal >= 4 met",
-      "small: http-proxy in gateway 7.50 (7.50-7.50) goal >= 8 MISSED",
+      "small: gateway / nginx 1.20 (1.20-1.20) goal <= 1.15 MISSED",
+      "small: best of npm / gateway 4.17 (4.17-4.17) goal >= 4 met",
+      "small: http-proxy / gateway 7.50 (7.50-7.50) goal >= 8 MISSED",
     ]);
   });
 

@@ -4,7 +4,7 @@ import { ratioOf, type Spread, spreadOf } from "./statistics.ts";
 /** What the gateway is to reach; ratios are of the figure that the load's table compares. */
 interface Goal {
   readonly load: string;
-  /** The gateway's figure in this target's; `npm`: this target's best in the gateway's. */
+  /** The target whose figure the gateway's is divided by, or, for `atLeast`, is divided by the gateway's. */
   readonly beside?: string | undefined;
   readonly atMost?: number | undefined;
   readonly atLeast?: number | undefined;
@@ -66,8 +66,8 @@ function line(goal: Goal, { median, min, max }: Spread): string {
     beside === undefined
       ? `${load}: KiB a connection`
       : atLeast === undefined
-        ? `${load}: gateway in ${beside}`
-        : `${load}: ${beside} in gateway`;
+        ? `${load}: gateway / ${beside}`
+        : `${load}: ${beside} / gateway`;
   const met = median <= (atMost ?? Infinity) && median >= (atLeast ?? 0);
   const bound = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
   const figures = `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;
