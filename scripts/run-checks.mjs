@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // run-checks.mjs all|quick|long: every check of the project, one line each, and a closing line that counts them.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { checksOf } from "./lib/checks.mjs";
@@ -43,6 +43,15 @@ async function runCheck(check, env) {
 }
 
 /**
+ * Quick tests wait for leases and time limits more than they work, so more of them than cores run at a time.
+ *
+ * @param {string} project
+ */
+function workers(project) {
+  return project === "quick" ? [`--maxWorkers=${Math.max(4, availableParallelism())}`] : [];
+}
+
+/**
  * @param {string} project
  * @param {NodeJS.ProcessEnv} env
  * @param {string} folder
@@ -52,7 +61,7 @@ async function runProject(project, env, folder) {
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
   const { ok, output, elapsedMs } = await runStep(
     "vitest",
-    ["run", "--project", project, ...reporters],
+    ["run", "--project", project, ...workers(project), ...reporters],
     { cwd: root, env },
   );
   const report = readReport(readIfThere(file), ok);

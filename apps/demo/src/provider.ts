@@ -41,6 +41,7 @@ const coming = provide(server, {
   listen: { port: Number(values.port) },
   // The gateway of the demo polls every second.
   propagationMs: 1_200,
+  stopTimeoutMs: 5_000,
 });
 const provider = await coming;
 

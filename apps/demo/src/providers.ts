@@ -8,7 +8,7 @@ export interface ProviderProcess {
   readonly pid: number;
 }
 
-const stopWithinMs = 5_000;
+const stopWithinMs = 6_000;
 
 /** The provider processes of the demo: started together, stopped together. */
 export class Providers implements AsyncDisposable {
@@ -37,7 +37,7 @@ export class Providers implements AsyncDisposable {
     });
   }
 
-  /** Asks all to deregister and leave; kills those that do not within five seconds. */
+  /** Asks all to deregister and leave; kills those that do not within six seconds. */
   async [Symbol.asyncDispose](): Promise<void> {
     const exits = [...this.#children.keys()].map(async (child) => {
       const exited = once(child, "exit");

@@ -47,9 +47,9 @@ export function failureReply(failure: ProxyFailure): Reply {
   const nodes = `${tried} ${tried === 1 ? "node" : "nodes"}`;
   const reasons: Partial<Record<ProxyFailure["reason"], string>> = {
     no_node: "the service has no node that may receive traffic",
-    connect_failed: `${nodes} tried, none could be reached`,
-    upstream_broke: "the node broke off before its answer",
-    upstream_timeout: `${nodes} tried, no answer in time`,
+    connect_failed: `${nodes} tried, none could be reached (${failure.detail})`,
+    upstream_broke: `the node broke off before its answer (${failure.detail})`,
+    upstream_timeout: `${nodes} tried, ${failure.detail}`,
     route_failed: "the request could not be routed",
   };
   return errorReply(

@@ -9,7 +9,10 @@ import { formatProblem } from "./config/problem.ts";
 import { ListenError } from "./gateway.ts";
 import { createLog } from "./log.ts";
 import { registryFactories } from "./registry-factories.ts";
-import { checkRegistries, runGateway } from "./run.ts";
+import { checkRegistries, runGateway, type RunningProcess } from "./run.ts";
+
+/** Signals this soon after the first are the first one again, in ms: a terminal and npm may both deliver a Ctrl-C. */
+const echoMs = 500;
 
 const command = parseCommand(process.argv.slice(2));
 switch (command.kind) {
@@ -63,17 +66,30 @@ async function serve(
   loaded: LoadedConfig,
 ): Promise<void> {
   const log = createLog();
-  const running = await runGateway(source, loaded, { log, registries: registryFactories });
-  process.on("SIGHUP", () => void running.reload());
-  let asked = false;
+  const starting = runGateway(source, loaded, { log, registries: registryFactories });
+  // Before it says that it listens: whoever waits for that may signal at once.
+  process.on("SIGHUP", () => void starting.then((running) => running.reload(), ignore));
+  let askedAtMs: number | undefined;
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     process.on(name, () => {
-      if (asked) process.exit(1);
-      asked = true;
+      if (askedAtMs !== undefined) {
+        if (performance.now() - askedAtMs > echoMs) process.exit(1);
+        return;
+      }
+      askedAtMs = performance.now();
       log.info(`${name}: stopping`);
-      // A registry that does not let go must not keep the process.
-      setTimeout(() => process.exit(0), running.gateway.config.drainMs + 2_000).unref();
-      void running.stop().then(() => process.exit(0));
+      void starting.then(stop, ignore);
     });
   }
+  await starting;
 }
+
+async function stop(running: RunningProcess): Promise<void> {
+  // A registry that does not let go must not keep the process.
+  setTimeout(() => process.exit(0), running.gateway.config.drainMs + 2_000).unref();
+  await running.stop();
+  process.exit(0);
+}
+
+/** A start that failed is told where it is awaited. */
+function ignore(): void {}

@@ -1,3 +1,4 @@
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { describe, expect, test } from "vitest";
@@ -15,6 +16,29 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   ["an empty file", "", "c.yaml: is empty"],
   ["only a comment", "# nothing\n#END\n", "c.yaml: is empty"],
   ["only null", "~\n", "c.yaml: is empty"],
+  [
+    "a variable that YAML cuts short",
+    'listen: [{ host: "::1", port: ${{PORT}} }]\nroutes: []\n',
+    'c.yaml:1:31: inside { } and [ ], quote what holds ${{…}}: { port: "${{PORT}}" }',
+  ],
+  [
+    "a merge key of something else than a map",
+    `${head}routes: [{ <<: 5, uri: /a, ${service} }]\n`,
+    "c.yaml: is not valid YAML: Merge sources must be maps or map aliases",
+  ],
+  [
+    "a host to listen on that is none",
+    'listen: [{ host: "http://a", port: 1 }, { host: "[::1]", port: 1 }]\nroutes: []\n',
+    'c.yaml:1:18: listen[0].host must be an IP address or a host name, got "http://a"',
+  ],
+  [
+    "several things in a registry",
+    "listen: [{ port: 1 }]\ndiscovery: { eureka: { host: [5], password: p, tls: { ca: none.pem, verify: 1 } } }\nroutes: []\n",
+    "c.yaml:2:31: discovery.eureka.host[0] must be a URL such as http://127.0.0.1:8761, got 5",
+    "c.yaml:2:45: discovery.eureka.username is missing; password needs it",
+    "c.yaml:2:59: discovery.eureka.tls.ca: the file cannot be read (ENOENT)",
+    "c.yaml:2:77: discovery.eureka.tls.verify must be true or false, got 1",
+  ],
   ["a list", "- 1\n", "c.yaml:1:1: must be a map of keys such as listen: and routes:"],
   ["text", "hello\n", "c.yaml:1:1: must be a map of keys such as listen: and routes:"],
   [
@@ -286,6 +310,11 @@ test("a missing file, a directory, and a file that is not UTF-8 text", () => {
   ]);
   expect(loadConfig({ configFile: directory }).problems).toEqual([
     { file: directory, message: "is a directory, not a file" },
+  ]);
+  const latin1 = join(directory, "latin1.yaml");
+  writeFileSync(latin1, Buffer.from(`${head}routes: [] # \xe9\n`, "latin1"));
+  expect(loadConfig({ configFile: latin1 }).problems).toEqual([
+    { file: latin1, message: "is not UTF-8 text" },
   ]);
 });
 

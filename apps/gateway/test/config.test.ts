@@ -266,6 +266,41 @@ describe("upstreams", () => {
     ]);
   });
 
+  test("a uri with an escape or a query is warned of: it fits other paths than it looks", () => {
+    const { lines, config: loaded } = loadText(
+      `${head}routes: [{ uris: [/ok, /a%20b, "/a?b"], upstream: { nodes: {} } }]\n`,
+    );
+    expect(loaded).toBeDefined();
+    expect(lines).toEqual([
+      "c.yaml:3:24: routes[0].uris[1] holds %20, but routes see the decoded path, without the query",
+      "c.yaml:3:32: routes[0].uris[2] holds ?, but routes see the decoded path, without the query",
+    ]);
+  });
+
+  test.each([
+    ["http://a:1/eureka/", ""],
+    ["http://a:1/x/eureka", "prefix: /eureka/,"],
+  ])("a registry's path given twice is warned of: %s %s", (host, more) => {
+    const { lines, config: loaded } = loadText(
+      `listen: [{ port: 1 }]\nroutes: []\ndiscovery: { eureka: { ${more} host: [${host}] } }\n`,
+    );
+    expect(loaded).toBeDefined();
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toMatch(
+      /discovery\.eureka\.host\[0\] ends in \/eureka\/ already, and prefix adds it once more; leave it out here$/,
+    );
+  });
+
+  test.each(["host: [http://a:1/eureka/], prefix: /", "host: [http://eureka]", "host: [http://a]"])(
+    "one path is right: %s",
+    (text) => {
+      const { lines } = loadText(
+        `listen: [{ port: 1 }]\nroutes: []\ndiscovery: { eureka: { ${text} } }\n`,
+      );
+      expect(lines).toEqual([]);
+    },
+  );
+
   test("what is set and not used is warned of", () => {
     const { lines, config: loaded } = loadText(`${head}admin: { host: 0.0.0.0 }
 routes:

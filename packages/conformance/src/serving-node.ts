@@ -22,6 +22,8 @@ export interface ServingNode {
 export interface Load {
   /** One line for each request that got no 200. */
   readonly failures: readonly string[];
+  /** Resolves when the requests that are under way now have ended. */
+  settled(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -54,11 +56,19 @@ export async function startNode(context: TestContext): Promise<ServingNode> {
 function startLoad(nodes: () => readonly ServiceNode[]): Load {
   const failures: string[] = [];
   const stopping = new AbortController();
+  const underWay = new Set<Promise<string>>();
+  const send = async (node: ServiceNode): Promise<string> => {
+    const sent = request(node);
+    underWay.add(sent);
+    const outcome = await sent;
+    underWay.delete(sent);
+    return outcome;
+  };
   const client = async (): Promise<void> => {
     while (!stopping.signal.aborted) {
       const routable = nodes();
       const node = routable[Math.floor(Math.random() * routable.length)];
-      const outcome = node === undefined ? "no node" : await request(node);
+      const outcome = node === undefined ? "no node" : await send(node);
       if (outcome !== "200") failures.push(`${node?.id}: ${outcome}`);
       // Lets the consumer hear of changes, also when there is no node to wait for.
       await new Promise((resolve) => {
@@ -69,6 +79,9 @@ function startLoad(nodes: () => readonly ServiceNode[]): Load {
   const clients = Promise.all(Array.from({ length: concurrency }, client));
   return {
     failures,
+    async settled() {
+      await Promise.all(underWay);
+    },
     async stop() {
       stopping.abort();
       await clients;

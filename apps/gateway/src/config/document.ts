@@ -147,6 +147,8 @@ export function readDocument(
     const parsed = parseDocument(text, { lineCounter: lines, prettyErrors: false, merge: true });
     const faults = [...parsed.errors, ...parsed.warnings];
     const problems = faults.map((fault) => at(fault.pos[0], yamlMessage(fault, text)));
+    const unquoted = unquotedVariable(faults, text, lines);
+    if (unquoted !== undefined) return { problems: [at(unquoted, unquotedMessage)] };
     // A key that is there twice leaves the rest readable, so that the rest can be judged as well.
     if (faults.some((fault) => fault.code !== "DUPLICATE_KEY")) return { problems };
     if (parsed.contents === null || (isScalar(parsed.contents) && parsed.contents.value === null)) {
@@ -181,6 +183,25 @@ function yamlMessage(
   return `is not valid YAML: ${fault.message.split("\n", 1)[0]}`;
 }
 
+const unquotedMessage = 'inside { } and [ ], quote what holds ${{…}}: { port: "${{PORT}}" }';
+
+/** Where a fault stands on a line with `${{`, which ends early in flow style and takes the rest with it. */
+function unquotedVariable(
+  faults: readonly { readonly code: string; readonly pos: readonly [number, number] }[],
+  text: string,
+  lines: LineCounter,
+): number | undefined {
+  const [first] = faults;
+  if (first === undefined || first.code === "DUPLICATE_KEY") return undefined;
+  const start = lines.lineStarts[lines.linePos(first.pos[0]).line - 1] ?? 0;
+  const line = text.slice(start).split("\n", 1)[0] ?? "";
+  for (const { index } of line.matchAll(/\$\{\{/g)) {
+    const quotes = line.slice(0, index).match(/["']/g)?.length ?? 0;
+    if (quotes % 2 === 0) return start + index;
+  }
+  return undefined;
+}
+
 function parserFailure(error: unknown): string {
   if (error instanceof RangeError) return "is nested too deeply";
   if (error instanceof ReferenceError) {
@@ -188,6 +209,10 @@ function parserFailure(error: unknown): string {
     return error.message.startsWith("Excessive alias count")
       ? `its aliases expand to too much (more than ${maxAliasCount}); write the values out`
       : `is not valid YAML: ${error.message.split("\n", 1)[0]}`;
+  }
+  // What the package says without a class of its own, such as a merge key of something else than a map.
+  if (error instanceof Error && error.constructor === Error) {
+    return `is not valid YAML: ${error.message.split("\n", 1)[0]}`;
   }
   throw error;
 }

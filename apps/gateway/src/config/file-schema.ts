@@ -2,7 +2,7 @@ import { BlockList, isIP } from "node:net";
 import * as z from "zod";
 
 import { type EurekaInput, eurekaSchema } from "./discovery-schema.ts";
-import { flag, integer, listenPort, text } from "./leaf.ts";
+import { flag, integer, listenPort, pattern } from "./leaf.ts";
 import { type RouteInput, routeSchema, type ServiceInput, serviceSchema } from "./route-schema.ts";
 import { type UpstreamInput, upstreamSchema } from "./upstream-schema.ts";
 
@@ -38,7 +38,10 @@ export interface FileInput {
     | undefined;
 }
 
-const address = text(253, "an IP address or a host name");
+const address = pattern(
+  /^(?:[A-Za-z0-9._-]{1,253}|\[?[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9._-]{1,32})?\]?)$/,
+  "must be an IP address or a host name",
+);
 
 const listenSchema: z.ZodType<ListenInput> = z.strictObject(
   { host: address.optional(), port: listenPort },

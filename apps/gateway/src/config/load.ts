@@ -91,7 +91,7 @@ function resolveConfig(
     registryNames: registryNames(value),
     policy: addressPolicy(nodeAddresses, []),
   };
-  const registries = resolveRegistries(main, directory, problems);
+  const registries = resolveRegistries(main, directory, { problems, warnings });
   if (source.routesFile === undefined && document.at(["routes"]) === undefined) {
     const message = "routes is missing; add routes: or give a file with --routes";
     problems.push(document.problem([], message));
@@ -133,13 +133,14 @@ function resolveConfig(
 
 function readText(name: string, problems: Problem[]): string | undefined {
   try {
-    return readFileSync(name, "utf8");
+    return new TextDecoder("utf-8", { fatal: true }).decode(readFileSync(name));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const reasons: Record<string, string> = {
       ENOENT: "there is no such file",
       EISDIR: "is a directory, not a file",
       EACCES: "may not be read (permission denied)",
+      ERR_ENCODING_INVALID_ENCODED_DATA: "is not UTF-8 text",
     };
     problems.push({ file: name, message: reasons[code ?? ""] ?? `cannot be read (${code})` });
     return undefined;
@@ -154,19 +155,22 @@ function registryNames(value: FileInput): readonly string[] {
 function resolveRegistries(
   { document, validation }: CheckedFile,
   directory: string,
-  problems: Problem[],
+  said: { readonly problems: Problem[]; readonly warnings: Problem[] },
 ): readonly RegistryConfig[] {
   const { discovery } = document.value as FileInput;
   const found: RegistryConfig[] = [];
-  for (const [name, input] of Object.entries(discovery ?? {})) {
+  for (const name of Object.keys(discovery ?? {})) {
     const path = ["discovery", name];
-    if (!validation.isGood(path)) continue;
-    if (input.type === undefined && name !== "eureka") {
+    const input = validation.soundPart(path) as EurekaInput | undefined;
+    if (typeof input !== "object") continue;
+    const written = document.at([...path, "type"]) !== undefined;
+    if (input.type === undefined && (written || name !== "eureka")) {
+      if (written || !validation.isGood(path)) continue;
       const message = `${showPath([...path, "type"])} is missing; say what kind of registry it is, such as type: eureka`;
-      problems.push(document.keyProblem(path, message));
+      said.problems.push(document.keyProblem(path, message));
       continue;
     }
-    const config = resolveEureka(document, name, input satisfies EurekaInput, directory, problems);
+    const config = resolveEureka(document, name, input, directory, said);
     if (config !== undefined) found.push(config);
   }
   return found;

@@ -7,13 +7,17 @@ import type { RegistryConfig, RegistryTls } from "./gateway-config.ts";
 import type { Problem } from "./problem.ts";
 import { showPath } from "./validation.ts";
 
-/** Fills in the defaults of one entry of `discovery` and reads its PEM files. */
+/**
+ * Fills in the defaults of one entry of `discovery` and reads its PEM files.
+ *
+ * @param input  What is right in the entry.
+ */
 export function resolveEureka(
   document: ConfigDocument,
   name: string,
   input: EurekaInput,
   directory: string,
-  problems: Problem[],
+  { problems, warnings }: { readonly problems: Problem[]; readonly warnings: Problem[] },
 ): RegistryConfig | undefined {
   const path = ["discovery", name];
   const before = problems.length;
@@ -25,8 +29,17 @@ export function resolveEureka(
     input.tls === undefined
       ? undefined
       : resolveTls(document, [...path, "tls"], input.tls, directory, problems);
-  if (problems.length > before) return undefined;
+  if (problems.length > before || (input.host as unknown) === undefined) return undefined;
   const prefix = input.prefix ?? "/eureka/";
+  const added = prefix.replace(/\/+$/, "");
+  for (const [index, host] of input.host.entries()) {
+    const written = host.replace(/^https?:\/\//i, "").replace(/\/+$/, "");
+    // Spring's defaultZone holds the path; here it comes from prefix.
+    if (added === "" || !written.endsWith(added)) continue;
+    const place = [...path, "host", index];
+    const message = `${showPath(place)} ends in ${prefix} already, and prefix adds it once more; leave it out here`;
+    warnings.push(document.problem(place, message));
+  }
   return {
     name,
     type: "eureka",

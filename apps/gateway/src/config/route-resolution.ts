@@ -152,9 +152,14 @@ function checkReachable(
   uri: string,
   resolution: Resolution,
 ): void {
-  if (!/\/\/|\/\.{1,2}(?:\/|$)/.test(uri)) return;
   const place =
     input.uri === undefined ? [...path, "uris", input.uris!.indexOf(uri)] : [...path, "uri"];
+  const odd = /[?#]|%[0-9A-Fa-f]{2}/.exec(uri)?.[0];
+  if (odd !== undefined) {
+    const message = `${showPath(place)} holds ${odd}, but routes see the decoded path, without the query`;
+    resolution.warnings.push(document.problem(place, message));
+  }
+  if (!/\/\/|\/\.{1,2}(?:\/|$)/.test(uri)) return;
   const message = `${showPath(place)} can never match, because paths are normalised first: write it without "//", "/./" and "/../"`;
   resolution.problems.push(document.problem(place, message));
 }

@@ -58,6 +58,8 @@ export const drainingTests: readonly RuleTest[] = [
       await leaving.deregister();
       await drained;
       assert.ok(!(await context.isStored("node-1")));
+      // Requests that were sent before must reach a server that is there.
+      await load.settled();
       await first.close();
       const { served } = second;
       await until("requests to the other", timing.propagationMs, () => second.served > served + 10);

@@ -8,6 +8,7 @@ import { withDeadline } from "./deadline.ts";
 import { createLiveValue, holdProcess } from "./live-value.ts";
 import { orAborted } from "./or-aborted.ts";
 import type { KeepRegisteredOptions } from "./record-calls.ts";
+import { UpdateWaiters, type Waiter } from "./update-waiters.ts";
 
 /**
  * How long a call under way may take to settle before the removal follows, in ms. Cut short at once, it
@@ -57,7 +58,7 @@ class Keeper implements Registration {
   #wake: (() => void) | undefined;
   #dirty = false;
   #hurry = new AbortController();
-  #waiters = new Set<Waiter>();
+  readonly #waiters = new UpdateWaiters();
   #closed: Promise<void> | undefined;
   #entered = Promise.withResolvers<void>();
 
@@ -107,9 +108,7 @@ class Keeper implements Registration {
       ...(status === undefined ? {} : { status }),
       ...(metadata === undefined ? {} : { metadata }),
     });
-    const waiter: Waiter = { node: this.#desired, ...Promise.withResolvers<void>() };
-    waiter.promise.catch(() => undefined);
-    this.#want(waiter);
+    const waiter = this.#want();
     try {
       await held(orAborted(waiter.promise, options.signal));
     } finally {
@@ -131,10 +130,11 @@ class Keeper implements Registration {
     });
   }
 
-  #want(waiter: Waiter): void {
-    this.#waiters.add(waiter);
+  /** Hurries what is desired to the backend. */
+  #want(): Waiter {
     this.#dirty = true;
     this.#wake?.();
+    return this.#waiters.add(this.#desired);
   }
 
   /** The first call decides; a later one without a drain, or an abort, cuts the draining short. */
@@ -154,9 +154,7 @@ class Keeper implements Registration {
     await this.#loop;
     cancelCut();
     this.#options.onClosed?.(this);
-    for (const waiter of this.#waiters) {
-      waiter.reject(this.#error("CLOSED", "update", "deregistered first"));
-    }
+    this.#waiters.rejectAll(this.#error("CLOSED", "update", "deregistered first"));
     try {
       if (this.#written && this.#conflict === undefined) await this.#remove();
     } finally {
@@ -167,8 +165,7 @@ class Keeper implements Registration {
 
   async #drain(drainMs: number): Promise<void> {
     this.#desired = defineNode({ ...this.#desired, status: "draining" });
-    const waiter: Waiter = { node: this.#desired, ...Promise.withResolvers<void>() };
-    this.#want(waiter);
+    const waiter = this.#want();
     // The wait starts when consumers can see it; a backend that is down must not hold us for ever.
     const shown = await withDeadline(
       {
@@ -273,9 +270,7 @@ class Keeper implements Registration {
   #giveUp(node: ServiceNode, held: ServiceNode, error: DiscoveryError): void {
     const superseded = this.#desired !== node;
     if (!superseded) this.#desired = held;
-    for (const waiter of this.#waiters) {
-      if (!superseded || waiter.node === node) waiter.reject(error);
-    }
+    this.#waiters.refused(node, !superseded, error);
   }
 
   #heartbeatInMs(): number {
@@ -302,10 +297,7 @@ class Keeper implements Registration {
     if (entered) this.#set("registered", this.state.generation + 1);
     else if (this.state.phase !== "registered") this.#set("registered");
     this.#entered.resolve();
-    for (const waiter of this.#waiters) {
-      // A later patch contains the earlier ones, so whoever waits for an older node has it too.
-      if (node === this.#desired || waiter.node === node) waiter.resolve();
-    }
+    this.#waiters.held(node, node === this.#desired);
   }
 
   /** Returns the wait before the next attempt, in ms; `undefined`: there is none. */
@@ -315,7 +307,7 @@ class Keeper implements Registration {
       this.#conflict = error;
       this.#held = undefined;
       this.#lose(error);
-      for (const waiter of this.#waiters) waiter.reject(error);
+      this.#waiters.rejectAll(error);
       this.#entered.reject(error);
       return undefined;
     }
@@ -389,10 +381,6 @@ class Keeper implements Registration {
   #error(code: "CLOSED" | "UNAVAILABLE", verb: string, reason: string): DiscoveryError {
     return new DiscoveryError({ code, ...this.#where(verb), reason });
   }
-}
-
-interface Waiter extends PromiseWithResolvers<void> {
-  readonly node: ServiceNode;
 }
 
 /** Somebody awaits `promise`, so the process stays alive until it settles. */

@@ -15,7 +15,11 @@ export function guardedLookup(allows: (address: string) => boolean): LookupFunct
       const allowed = found.filter(({ address }) => allows(address));
       const [first] = allowed;
       if (first === undefined) {
-        callback(Object.assign(new Error("address not allowed"), { code: "EACCES" }), "", 0);
+        callback(
+          Object.assign(new Error("address not allowed"), { code: "ADDRESS_NOT_ALLOWED" }),
+          "",
+          0,
+        );
       } else if (options.all === true) {
         callback(null, allowed);
       } else {
