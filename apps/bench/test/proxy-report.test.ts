@@ -51,13 +51,14 @@ describe("goals", () => {
         row("gateway", [12]),
         row("fast-proxy", [54]),
         row("fastify", [50]),
+        row("fast-gateway", [20], { errors: 1 }),
         row("http-proxy", [90]),
       ),
     ]);
     expect(lines.map((line) => line.replaceAll(/ +/g, " "))).toEqual([
-      "small: gateway in nginx 1.20 (1.20-1.20) goal <= 1.15 MISSED",
-      "small: best of npm in gateway 4.17 (4.17-4.17) goal >= 4 met",
-      "small: http-proxy in gateway 7.50 (7.50-7.50) goal >= 8 MISSED",
+      "small: gateway / nginx 1.20 (1.20-1.20) goal <= 1.15 MISSED",
+      "small: best of npm / gateway 4.17 (4.17-4.17) goal >= 4 met",
+      "small: http-proxy / gateway 7.50 (7.50-7.50) goal >= 8 MISSED",
     ]);
   });
 
@@ -81,6 +82,6 @@ describe("table", () => {
     expect(lines[4]).toMatch(
       /12\.0 \(12\.0-12\.0\) +1\.10 \(1\.00-1\.20\) .*2 ERRORS  noisy: 25 % foreign$/,
     );
-    expect(lines[5]).toBe("fastify           not served: answered 500 to Upgrade");
+    expect(lines[5]).toBe("fastify  not served: answered 500 to Upgrade");
   });
 });

@@ -4,7 +4,7 @@ import { ratioOf, type Spread, spreadOf } from "./statistics.ts";
 /** What the gateway is to reach; ratios are of the figure that the load's table compares. */
 interface Goal {
   readonly load: string;
-  /** The gateway's figure in this target's; `npm`: this target's best in the gateway's. */
+  /** The target whose figure the gateway's is divided by, or, for `atLeast`, is divided by the gateway's. */
   readonly beside?: string | undefined;
   readonly atMost?: number | undefined;
   readonly atLeast?: number | undefined;
@@ -44,17 +44,20 @@ function measure(goal: Goal, { rows, compared }: Series): Spread | undefined {
   return goal.atLeast === undefined ? ratioOf(ours, figures(name)) : ratioOf(figures(name), ours);
 }
 
+/** The proxy of npm with the lowest figure. Those that failed requests are out: failing is quick. */
 function best(
   rows: readonly Row[],
   figures: (name: string) => readonly (number | undefined)[],
 ): string | undefined {
-  return rows
-    .map(({ target }) => ({
-      target,
-      spread: npm.includes(target) ? spreadOf(figures(target)) : undefined,
-    }))
-    .filter(({ spread }) => spread !== undefined)
-    .toSorted((a, b) => (a.spread?.median ?? 0) - (b.spread?.median ?? 0))[0]?.target;
+  const medians = rows
+    .filter(
+      ({ target, samples }) => npm.includes(target) && samples.every((one) => one.errors === 0),
+    )
+    .flatMap(({ target }) => {
+      const spread = spreadOf(figures(target));
+      return spread === undefined ? [] : [{ target, median: spread.median }];
+    });
+  return medians.toSorted((a, b) => a.median - b.median)[0]?.target;
 }
 
 function line(goal: Goal, { median, min, max }: Spread): string {
@@ -63,8 +66,8 @@ function line(goal: Goal, { median, min, max }: Spread): string {
     beside === undefined
       ? `${load}: KiB a connection`
       : atLeast === undefined
-        ? `${load}: gateway in ${beside}`
-        : `${load}: ${beside} in gateway`;
+        ? `${load}: gateway / ${beside}`
+        : `${load}: ${beside} / gateway`;
   const met = median <= (atMost ?? Infinity) && median >= (atLeast ?? 0);
   const bound = atMost === undefined ? `>= ${atLeast}` : `<= ${atMost}`;
   const figures = `${median.toFixed(2)} (${min.toFixed(2)}-${max.toFixed(2)})`;

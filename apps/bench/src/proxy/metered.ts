@@ -30,7 +30,7 @@ export async function metered(
     p99Us,
     residentBytes: meter.residentBytes(),
     errors,
-    // The core's clock is coarse, so a quiet one may come out a little below zero.
-    foreignShare: Math.max(0, foreignUs / elapsedUs),
+    // The core's clock is coarse, so this may come out a little beyond what can be.
+    foreignShare: Math.min(1, Math.max(0, foreignUs / elapsedUs)),
   };
 }

@@ -1,7 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 const ticksPerSecond = 100; // USER_HZ, the unit of /proc/stat: 100 on every Linux that Node runs on.
-const pageBytes = 4_096;
 
 /** What a process and its descendants have used. */
 export class ProcessMeter {
@@ -27,10 +26,7 @@ export class ProcessMeter {
 
   /** Resident memory now, in bytes. */
   residentBytes(): number {
-    const pages = this.#family().map((pid) =>
-      Number(textOf(`/proc/${pid}/statm`).split(" ")[1] ?? 0),
-    );
-    return sum(pages) * pageBytes;
+    return sum(this.#family().map((pid) => 1_024 * residentKiB(textOf(`/proc/${pid}/status`))));
   }
 
   /** How long the core has been busy so far, whoever kept it so, the hypervisor included, in µs. */
@@ -62,6 +58,10 @@ function parentOf(pid: number): number {
   const stat = textOf(`/proc/${pid}/stat`);
   // The name in parentheses before it may hold anything.
   return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1] ?? 0);
+}
+
+function residentKiB(status: string): number {
+  return Number(/^VmRSS:\s*(\d+) kB$/m.exec(status)?.[1] ?? 0);
 }
 
 // Processes and threads may end between the list and the look; they count for nothing then.

@@ -14,7 +14,7 @@ export interface Row {
   readonly target: string;
   /** One for each round. */
   readonly samples: readonly Sample[];
-  /** Why there are none. */
+  /** Why there are none, or not one for each round. */
   readonly notServed?: string | undefined;
 }
 
@@ -107,7 +107,7 @@ async function takeTurn(
     entrant.running = { process, subject };
     await load.probe(subject);
     const { warmUpSeconds = 0 } = entrant.target;
-    if (warmUpSeconds > 0) await load.run(subject, warmUpSeconds);
+    if (warmUpSeconds > 0 && load.fresh !== true) await load.run(subject, warmUpSeconds);
   }
   const { process, subject } = entrant.running;
   entrant.samples.push(await load.run(subject, seconds));

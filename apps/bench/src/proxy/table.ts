@@ -8,60 +8,70 @@ export const baseline = "nginx";
 /** Above this share of foreign work on its core, a row is marked. */
 const noisyShare = 0.1;
 
-interface Column {
-  readonly head: string;
-  readonly width: number;
-  readonly cell: (row: Row, base: Row | undefined) => string;
-}
+/** Head, what the sample is divided by, and digits. */
+type Figure = readonly [head: string, divisor: number, digits: number];
 
-const units: Readonly<Record<Load["compared"], readonly [head: string, divisor: number]>> = {
-  cpuUs: ["CPU us/req", 1],
-  p99Us: ["p99 us", 1],
-  connectionBytes: ["KiB/conn", 1_024],
+type Cell = (row: Row, base: Row | undefined) => string;
+
+const compared: Readonly<Record<Load["compared"], Figure>> = {
+  cpuUs: ["CPU us/req", 1, 1],
+  p99Us: ["p99 ms", 1_000, 2],
+  connectionBytes: ["KiB/conn", 1_024, 1],
 };
+
+const others: readonly (readonly [keyof Sample, Figure])[] = [
+  ["cpuUs", ["CPU us/req", 1, 1]],
+  ["requestsPerSecond", ["req/s", 1, 0]],
+  ["p50Us", ["p50 ms", 1_000, 2]],
+  ["p99Us", ["p99 ms", 1_000, 2]],
+  ["residentBytes", ["RSS MiB", 1_048_576, 0]],
+];
 
 /** One series as text: the compared figure, its ratio to the baseline of the same round, then the rest. */
 export function tableOf(series: Series): string {
   const base = series.rows.find(({ target }) => target === baseline);
-  const columns = columnsOf(series.compared);
-  const heads = columns.map(({ head, width }) => head.padStart(width)).join("  ");
-  const lines = series.rows.map((row) => {
-    const name = row.target.padEnd(16);
-    if (row.samples.length === 0) return `${name}  not served: ${row.notServed ?? "not asked"}`;
-    const cells = columns.map(({ cell, width }) => cell(row, base).padStart(width)).join("  ");
-    return `${name}  ${cells}${remarks(row)}`;
-  });
-  return [`\n${series.load}: ${series.title}`, `${"".padEnd(16)}  ${heads}`, ...lines].join("\n");
+  const columns = columnsOf(series);
+  const served = series.rows.filter(({ samples }) => samples.length > 0);
+  const cells = new Map(served.map((row) => [row, columns.map(([, cell]) => cell(row, base))]));
+  const nameWidth = Math.max(...series.rows.map(({ target }) => target.length));
+  const widths = columns.map(([head], index) =>
+    Math.max(head.length, ...[...cells.values()].map((texts) => texts[index]?.length ?? 0)),
+  );
+  const padded = (texts: readonly string[]): string =>
+    texts.map((text, index) => text.padStart(widths[index] ?? 0)).join("  ");
+  return [
+    `\n${series.load}: ${series.title}`,
+    `${" ".repeat(nameWidth)}  ${padded(columns.map(([head]) => head))}`,
+    ...series.rows.map((row) => {
+      const name = row.target.padEnd(nameWidth);
+      const texts = cells.get(row);
+      if (texts === undefined) return `${name}  not served: ${row.notServed ?? "not asked"}`;
+      return `${name}  ${padded(texts)}${remarks(row)}`;
+    }),
+  ].join("\n");
 }
 
-function columnsOf(compared: Load["compared"]): readonly Column[] {
-  const [head, divisor] = units[compared];
-  const figure: Column = {
-    head: `${head} (min-max)`,
-    width: 22,
-    cell: ({ samples }) => withEnds(spreadOf(values(samples, compared)), divisor, 1),
-  };
-  const ratio: Column = {
-    head: `x ${baseline} (min-max)`,
-    width: 20,
-    cell: ({ samples }, base) =>
-      withEnds(ratioOf(values(samples, compared), values(base?.samples ?? [], compared)), 1, 2),
-  };
-  const others: readonly (readonly [string, keyof Sample, number, number])[] = [
-    ["CPU us/req", "cpuUs", 1, 1],
-    ["req/s", "requestsPerSecond", 1, 0],
-    ["p50 ms", "p50Us", 1_000, 2],
-    ["p99 ms", "p99Us", 1_000, 2],
-    ["RSS MiB", "residentBytes", 1_048_576, 0],
+function columnsOf({ compared: key, rows }: Series): readonly (readonly [string, Cell])[] {
+  const [head, divisor, digits] = compared[key];
+  const rest = others.filter(
+    ([other]) =>
+      other !== key && rows.some(({ samples }) => spreadOf(values(samples, other)) !== undefined),
+  );
+  return [
+    [
+      `${head} (min-max)`,
+      ({ samples }) => withEnds(spreadOf(values(samples, key)), divisor, digits),
+    ],
+    [
+      `x ${baseline} (min-max)`,
+      ({ samples }, base) =>
+        withEnds(ratioOf(values(samples, key), values(base?.samples ?? [], key)), 1, 2),
+    ],
+    ...rest.map(([other, [name, by, places]]): readonly [string, Cell] => [
+      name,
+      ({ samples }) => middle(spreadOf(values(samples, other)), by, places),
+    ]),
   ];
-  const rest = others
-    .filter(([, key]) => key !== compared)
-    .map(([name, key, by, digits]) => ({
-      head: name,
-      width: Math.max(8, name.length),
-      cell: ({ samples }: Row) => middle(spreadOf(values(samples, key)), by, digits),
-    }));
-  return [figure, ratio, ...rest];
 }
 
 function values(samples: readonly Sample[], key: keyof Sample): (number | undefined)[] {

@@ -53,6 +53,8 @@ function start(what: string, place: Place, more: string): ReturnType<Target["sta
     readyUrl: `${scheme}://127.0.0.1:${listenPort}/`,
     http: `
   ${more}
+  # With its default of 8 KiB it would write each posted body to a file, and be easy to beat.
+  client_body_buffer_size 64k;
   map $http_upgrade $upgrade_or_none { default upgrade; "" ""; }
   upstream node {
     server 127.0.0.1:${nodePort};
