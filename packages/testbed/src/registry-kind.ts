@@ -1,5 +1,6 @@
 import { eurekaProgram, eurekaVersion, startEureka } from "./eureka.ts";
 import { statusOf } from "./http-status.ts";
+import { probeZookeeper, startZookeeper, zookeeperProgram, zookeeperVersion } from "./zookeeper.ts";
 
 /** One server of a kind, shared by all test files of a run. */
 export interface SharedServer {
@@ -39,5 +40,15 @@ export const registryKinds: readonly RegistryKind[] = [
     },
     prepare: async () => eurekaVersion(await eurekaProgram()),
     start: () => startEureka(),
+  },
+  {
+    name: "zookeeper",
+    envName: "ROLLCALL_ZOOKEEPER_URL",
+    probe: probeZookeeper,
+    prepare: async () => zookeeperVersion(await zookeeperProgram()),
+    start: async () => {
+      const server = await startZookeeper();
+      return { url: server.connectString, version: server.version, stop: () => server.stop() };
+    },
   },
 ];

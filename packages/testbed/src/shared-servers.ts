@@ -41,6 +41,34 @@ export function describeOwnEureka(title: string, body: () => void): void {
   describeWith(title, availability("eureka").own, body);
 }
 
+/** The ZooKeeper server that all files of a run share. Use names of your own: {@link namespace}. */
+export interface SharedZookeeper {
+  /** `host:port`, or several of one ensemble, separated by commas. */
+  readonly connectString: string;
+  readonly version: string;
+}
+
+/**
+ * The shared ZooKeeper server of this run.
+ *
+ * @throws Error with the reason when there is none: call it inside {@link describeZookeeper}.
+ */
+export function sharedZookeeper(): SharedZookeeper {
+  const { shared } = availability("zookeeper");
+  if ("reason" in shared) throw new Error(`no ZooKeeper server: ${shared.reason}`);
+  return { connectString: shared.url, version: shared.version };
+}
+
+/** A suite that uses the shared ZooKeeper server; skipped as {@link describeEureka} is. */
+export function describeZookeeper(title: string, body: (zookeeper: SharedZookeeper) => void): void {
+  describeWith(title, availability("zookeeper").shared, () => body(sharedZookeeper()));
+}
+
+/** A suite that starts ZooKeeper servers of its own; skipped as {@link describeEureka} is. */
+export function describeOwnZookeeper(title: string, body: () => void): void {
+  describeWith(title, availability("zookeeper").own, body);
+}
+
 /**
  * Makes service names that no other test file uses: `namespace("adapter")("orders")` is `adapter-1f9c2a6b-orders`.
  */
