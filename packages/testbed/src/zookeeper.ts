@@ -15,7 +15,7 @@ export interface ZookeeperOptions {
   readonly port?: number | undefined;
   /** Opens `secureClientPort` as well. */
   readonly tls?: ZookeeperTls | undefined;
-  /** Asks every client for SASL DIGEST-MD5: passwords by user. */
+  /** Asks every client for SASL DIGEST-MD5: passwords by user, whose name is one word. */
   readonly sasl?: Readonly<Record<string, string>> | undefined;
   /** More lines of `zoo.cfg`, or other values for those set here: `{ "maxClientCnxns": "1" }`. */
   readonly settings?: Readonly<Record<string, string>> | undefined;

@@ -33,7 +33,7 @@ export function answerChallenge(
   if (!offered.includes("auth")) throw new RangeError("the server asks for more than a log-in");
   const realm = asked.get("realm") ?? "";
   // §2.1.2.1: A1 begins with the hash of the user's secret, raw.
-  const secret = md5(`${username}:${realm}:${password}`);
+  const secret = md5(joined(username, realm, password));
   const start = md5(Buffer.concat([secret, Buffer.from(`:${serverNonce}:${nonce}`)])).toString(
     "hex",
   );
@@ -71,6 +71,15 @@ function directives(text: string): Map<string, string> {
     if (!found.has(key.toLowerCase())) found.set(key.toLowerCase(), value);
   }
   return found;
+}
+
+/** §2.1.2.1: what fits into ISO 8859-1 is hashed as that, the rest as UTF-8. */
+function joined(...texts: readonly string[]): Buffer {
+  const bytes = texts.map((text) =>
+    Buffer.from(text, /^[\u0000-\u00ff]*$/.test(text) ? "latin1" : "utf8"),
+  );
+  const colon = Buffer.from(":");
+  return Buffer.concat(bytes.flatMap((one, index) => (index === 0 ? [one] : [colon, one])));
 }
 
 function quoted(text: string): string {
