@@ -1,6 +1,6 @@
 import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
-import { startMember, type ZookeeperProcess } from "./zookeeper.ts";
+import { startMember, zookeeperProgram, type ZookeeperProcess } from "./zookeeper.ts";
 
 /** Three real ZooKeeper servers of one ensemble. */
 export interface ZookeeperEnsemble extends AsyncDisposable {
@@ -18,6 +18,7 @@ export interface ZookeeperEnsemble extends AsyncDisposable {
  * @throws Error as `startZookeeper` does.
  */
 export async function startZookeeperEnsemble(): Promise<ZookeeperEnsemble> {
+  const program = await zookeeperProgram();
   const ids = [1, 2, 3];
   const settings: Record<string, string> = { initLimit: "25", syncLimit: "10" };
   const ports: number[] = [];
@@ -29,7 +30,7 @@ export async function startZookeeperEnsemble(): Promise<ZookeeperEnsemble> {
   }
   const started = await Promise.allSettled(
     ids.map((myId, index) =>
-      startMember({
+      startMember(program, {
         port: ports[index]!,
         securePort: undefined,
         tls: undefined,

@@ -8,6 +8,7 @@ import { type ZookeeperConfig, zookeeperFiles, type ZookeeperTls } from "./zooke
 
 // The same from src/ and from dist/.
 const sources = fileURLToPath(new URL("../java/zookeeper", import.meta.url));
+const oldSources = fileURLToPath(new URL("../java/zookeeper-3.5", import.meta.url));
 
 /** How a real ZooKeeper server is started. Without options: open, sessions of 400 ms to 60 s. */
 export interface ZookeeperOptions {
@@ -21,6 +22,8 @@ export interface ZookeeperOptions {
   readonly settings?: Readonly<Record<string, string>> | undefined;
   /** More flags of the JVM: `-Dzookeeper.…`. */
   readonly flags?: readonly string[] | undefined;
+  /** `3.5`: a server that knows no recursive watches. Default: the newest there is. */
+  readonly release?: "3.5" | undefined;
 }
 
 /** A real ZooKeeper server of our own, running natively. */
@@ -54,7 +57,9 @@ export interface ZookeeperProcess extends AsyncDisposable {
  */
 export async function startZookeeper(options: ZookeeperOptions = {}): Promise<ZookeeperProcess> {
   const port = options.port ?? (await freePort());
+  const program = options.release === "3.5" ? await oldProgram() : await zookeeperProgram();
   return startMember(
+    program,
     {
       port,
       securePort: options.tls === undefined ? undefined : await freePort(),
@@ -68,10 +73,10 @@ export async function startZookeeper(options: ZookeeperOptions = {}): Promise<Zo
 
 /** Starts one server, alone or as a member of an ensemble whose others are started beside it. */
 export async function startMember(
+  program: JavaProgram,
   config: ZookeeperConfig,
   flags: readonly string[] = [],
 ): Promise<ZookeeperProcess> {
-  const program = await zookeeperProgram();
   const files = await zookeeperFiles(config);
   const { port } = config;
   const mode = (): Promise<string | undefined> => modeOf("127.0.0.1", port);
@@ -126,6 +131,18 @@ export async function startMember(
 /** The server's and Curator's jars and our classes, fetched and compiled on first use. */
 export function zookeeperProgram(): Promise<JavaProgram> {
   return javaProgram("zookeeper", sources);
+}
+
+/** The last release without recursive watches, run by the same class of ours. */
+async function oldProgram(): Promise<JavaProgram> {
+  const [launcher, program] = await Promise.all([
+    zookeeperProgram(),
+    javaProgram("zookeeper-3.5", oldSources),
+  ]);
+  return {
+    ...program,
+    classPath: (filter) => `${program.classPath(filter)}:${launcher.classPath(() => false)}`,
+  };
 }
 
 /** `3.9.5`. */

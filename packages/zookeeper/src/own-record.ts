@@ -40,8 +40,11 @@ export class OwnRecord implements RecordCalls {
   #owner: Owner = { generation: this.#registeredAtMs, uuid: randomUUID() };
   /** Whether the record was ours once: from then on a younger owner is not fought. */
   #entered = false;
-  /** Without operators' changes, as last written. */
-  #written: Buffer | undefined;
+  /**
+   * The last two writes, without operators' changes: when the newest got no answer, the record may be of either.
+   */
+  #written: readonly Buffer[] = [];
+  #revision = 0;
   #edits: Edits = {};
   /** Session of the newest write: with it the record ends. */
   #sessionId = 0n;
@@ -125,13 +128,20 @@ export class OwnRecord implements RecordCalls {
         return;
       }
       this.#sessionId = link.sessionId;
-      this.#written = this.#encode(node);
-      const writing = this.#write(link, stored, data, isOurs, signal);
+      const writing = this.#write(link, stored, this.#next(node), isOurs, signal);
       // The look that follows a write sees it, and sets the watch that every look sets.
       const [, now] = await Promise.all([writing, this.#read(link, signal)]);
       stored = now;
     }
     throw this.#error("UNAVAILABLE", "others change the record all the time");
+  }
+
+  /** What to write now, with a revision of its own. */
+  #next(node: ServiceNode): Buffer | undefined {
+    this.#revision += 1;
+    const plain = this.#encode(node);
+    if (plain !== undefined) this.#written = [plain, ...this.#written.slice(0, 1)];
+    return this.#encode(node, this.#edits);
   }
 
   async #write(
@@ -166,12 +176,10 @@ export class OwnRecord implements RecordCalls {
     }
     if (this.#entered) {
       this.#refuseYounger(found);
-      // Without a name on it, whoever lives and came after us is the younger.
-      const isForeign = found.owner === undefined && stored.stat.ephemeralOwner !== 0n;
-      const isPlain = this.#context.codec.name === "plain";
-      if (isPlain && isForeign && stored.stat.ephemeralOwner !== link.sessionId) {
-        throw this.#conflict();
-      }
+      // Where records name nobody, whoever lives and came after us is the younger.
+      const { ephemeralOwner } = stored.stat;
+      const isForeign = ephemeralOwner !== 0n && ephemeralOwner !== link.sessionId;
+      if (!this.#context.codec.namesOwner && isForeign) throw this.#conflict();
     } else if (found.owner !== undefined) {
       const generation = Math.max(this.#owner.generation, found.owner.generation + 1);
       this.#owner = { ...this.#owner, generation };
@@ -201,10 +209,8 @@ export class OwnRecord implements RecordCalls {
   #forgetEdits(node: ServiceNode, previous: ServiceNode): void {
     const [now, before] = [this.#encode(node), this.#encode(previous)];
     if (now === undefined || before === undefined) return;
-    const own = this.#context.codec.inspect(now, before).edits ?? {};
-    this.#edits = Object.fromEntries(
-      Object.entries(this.#edits).filter(([key]) => own[key] === undefined),
-    );
+    const own = this.#context.codec.differences(now, before);
+    this.#edits = Object.fromEntries(Object.entries(this.#edits).filter(([key]) => !own.has(key)));
   }
 
   #inspect({ data }: Stored): Findings {
@@ -212,8 +218,12 @@ export class OwnRecord implements RecordCalls {
   }
 
   #encode(node: ServiceNode, edits: Edits = {}): Buffer | undefined {
-    const registeredAtMs = this.#registeredAtMs;
-    return this.#context.codec.encode(node, { owner: this.#owner, registeredAtMs, edits });
+    return this.#context.codec.encode(node, {
+      owner: this.#owner,
+      revision: this.#revision,
+      registeredAtMs: this.#registeredAtMs,
+      edits,
+    });
   }
 
   /** Reads the record and watches it from then on. */

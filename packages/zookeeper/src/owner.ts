@@ -4,14 +4,18 @@ export interface Owner {
   readonly uuid: string;
 }
 
-/** How an owner is written into a record. */
-export function ownerToken({ generation, uuid }: Owner): string {
-  return `${generation}.${uuid}`;
+/**
+ * How an owner is written into a record: `<generation>.<uuid>.<revision>`.
+ *
+ * @param revision  Counts the owner's writes, so that each can be told from the one before.
+ */
+export function ownerToken({ generation, uuid }: Owner, revision: number): string {
+  return `${generation}.${uuid}.${revision}`;
 }
 
 /** The owner that a token names; undefined when it is none. */
 export function parseOwner(token: string | undefined): Owner | undefined {
-  const match = /^(\d{1,15})\.([\da-f-]{36})$/.exec(token ?? "");
+  const match = /^(\d{1,15})\.([\da-f-]{36})\.\d{1,15}$/.exec(token ?? "");
   return match === null ? undefined : { generation: Number(match[1]), uuid: match[2] ?? "" };
 }
 

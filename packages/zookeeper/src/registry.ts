@@ -164,7 +164,9 @@ class ZookeeperRegistry implements Registry {
     const { codec, acl, requestTimeoutMs, sessionTimeoutMs } = this.#options;
     const linked = this.#linked(signal);
     linked.throwIfAborted();
-    const { session, release } = this.#sessions.take(ttlMs);
+    const { session, release } = this.#sessions.take(
+      ttlMs === undefined ? undefined : Math.ceil(ttlMs),
+    );
     const record = new OwnRecord({
       registry: this.name,
       session,

@@ -10,6 +10,7 @@ import { eachBounded } from "./bounded.ts";
 import type { WatchEvent } from "./client/connection.ts";
 import type { Link } from "./client/link.ts";
 import type { Codec } from "./codecs/codec.ts";
+import { nameProblem } from "./znode-path.ts";
 
 /** What a service's records are read with. */
 export interface ReaderOptions {
@@ -109,6 +110,13 @@ export class ServiceReader {
 
   async #read(link: Link, name: string, signal: AbortSignal, watch: boolean): Promise<void> {
     const { registry, service, path, codec, weight } = this.#options;
+    const problem = nameProblem(name);
+    if (problem !== undefined) {
+      const operation = `read ${path}/${name}`;
+      const error = new DiscoveryError({ code: "RECORD", registry, operation, reason: problem });
+      this.#children.set(name, { error });
+      return;
+    }
     try {
       const stored = await link.read(`${path}/${name}`, signal, watch);
       if (stored === undefined) {

@@ -18,18 +18,26 @@ export async function* watchService(
   const { path } = options;
   const reader = new ServiceReader(options);
   const changes = latch<true>(signal);
+  /** Whether reads set a watch of their own; undefined until that is known. */
+  let setsWatches: boolean | undefined;
   const lost = (): void => changes.fail(link.lost.reason);
   link.lost.addEventListener("abort", lost);
+  if (link.lost.aborted) lost();
   const unlisten = link.listen(path, (event) => {
-    if (reader.note(event)) changes.set(true);
+    if (reader.note(event) && setsWatches !== undefined) changes.set(true);
   });
-  const isWatched = link.watchTree(path);
+  const begin = async (): Promise<void> => {
+    try {
+      setsWatches = !(await link.watchTree(path));
+      changes.set(true);
+    } catch (error) {
+      changes.fail(error);
+    }
+  };
+  void begin();
   try {
-    const setsWatches = !(await isWatched);
-    link.lost.throwIfAborted();
-    changes.set(true);
     for await (const _ of changes) {
-      await reader.refresh(link, signal, setsWatches);
+      await reader.refresh(link, signal, setsWatches === true);
       yield reader.set();
     }
   } finally {

@@ -6,6 +6,20 @@ import type { NewZnode, Request, Stored } from "./requests.ts";
 /** How a write ended: `gone`, there was no such znode; `changed`, it had another version. */
 export type WriteEnd = "done" | "gone" | "changed";
 
+/** What the servers of a session were found not to know; some hang up when they are asked for it. */
+export interface Abilities {
+  /** Servers from 3.6 on. */
+  recursiveWatches: boolean;
+}
+
+/** What a {@link Link} shares with those before and after it. */
+export interface LinkOptions {
+  /** Name of the registry, for errors. */
+  readonly registry: string;
+  readonly listeners: Listeners;
+  readonly abilities: Abilities;
+}
+
 type Listener = (event: WatchEvent) => void;
 
 /**
@@ -21,19 +35,21 @@ export class Link {
   readonly #connection: Connection;
   readonly #registry: string;
   readonly #listeners: Listeners;
+  readonly #abilities: Abilities;
   /** Recursive watches by path, with the number of their users. */
   readonly #trees = new Map<string, { users: number; readonly isWatched: Promise<boolean> }>();
 
   constructor(
     connection: Connection,
     session: SessionTicket,
-    { registry, listeners }: { readonly registry: string; readonly listeners: Listeners },
+    { registry, listeners, abilities }: LinkOptions,
   ) {
     this.#connection = connection;
     this.sessionId = session.id;
     this.timeoutMs = session.timeoutMs;
     this.#registry = registry;
     this.#listeners = listeners;
+    this.#abilities = abilities;
   }
 
   /** Aborted with a DiscoveryError when the connection is over. */
@@ -131,9 +147,7 @@ export class Link {
     tree.users -= 1;
     if (tree.users > 0) return;
     this.#trees.delete(path);
-    if (this.lost.aborted) return;
-    // Without it the server only goes on telling what nobody hears.
-    this.#connection.request(requests.removeWatches(path)).catch(() => undefined);
+    void this.#removeTree(path, tree.isWatched);
   }
 
   /** Ends the session, and with it every ephemeral znode of ours. */
@@ -142,11 +156,25 @@ export class Link {
   }
 
   async #addTree(path: string): Promise<boolean> {
+    if (!this.#abilities.recursiveWatches) return false;
     const request = requests.addRecursiveWatch(path);
     const { error } = await this.#connection.request(request);
-    if (error === errorCode.unimplemented) return false;
+    if (error === errorCode.unimplemented) {
+      this.#abilities.recursiveWatches = false;
+      return false;
+    }
     this.#check(error, request);
     return true;
+  }
+
+  async #removeTree(path: string, isWatched: Promise<boolean>): Promise<void> {
+    try {
+      if (!(await isWatched) || this.#trees.has(path)) return;
+      // Without it the server only goes on telling what nobody hears.
+      await this.#connection.request(requests.removeWatches(path));
+    } catch {
+      // It ended with the connection.
+    }
   }
 
   async #valueOf<T>(request: Request<T>, signal: AbortSignal): Promise<T | undefined> {

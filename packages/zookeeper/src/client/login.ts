@@ -27,7 +27,8 @@ export async function logIn(
   registry: string,
 ): Promise<void> {
   for (const { scheme, username, password: given } of logins) {
-    const password = typeof given === "string" ? given : await ask(given, registry);
+    const password =
+      typeof given === "string" ? given : await orLost(connection, ask(given, registry));
     if (scheme === "digest") {
       await connection.addIdentity("digest", Buffer.from(`${username}:${password}`));
     } else {
@@ -58,6 +59,19 @@ async function logInWithSasl(
   }
   if (!answer.proves(await step(answer.token))) {
     throw refuse("the server does not know the password");
+  }
+}
+
+/** A password that never comes must not hold what the connection's deadline ends. */
+async function orLost<T>({ lost }: Connection, promise: Promise<T>): Promise<T> {
+  const over = Promise.withResolvers<never>();
+  const onLost = (): void => over.reject(lost.reason);
+  lost.addEventListener("abort", onLost, { once: true });
+  if (lost.aborted) onLost();
+  try {
+    return await Promise.race([over.promise, promise]);
+  } finally {
+    lost.removeEventListener("abort", onLost);
   }
 }
 

@@ -2,7 +2,7 @@ import { asDiscoveryError, DiscoveryError } from "@rollcall/core";
 import { type Backoff, createBackoff, holdProcess, sleep } from "@rollcall/core/adapter";
 
 import { Connection, type SessionTicket } from "./connection.ts";
-import { Link, Listeners } from "./link.ts";
+import { type Abilities, Link, Listeners } from "./link.ts";
 import { logIn, type Login } from "./login.ts";
 import { type Server, serverName } from "./server-list.ts";
 import { openSocket, type SocketTls } from "./socket.ts";
@@ -49,6 +49,7 @@ export class Session {
   readonly #options: SessionOptions;
   readonly #closing = new AbortController();
   readonly #backoff: Backoff;
+  readonly #abilities: Abilities = { recursiveWatches: true };
   readonly #waiting = new Set<PromiseWithResolvers<Link>>();
   #state: SessionState = "idle";
   #link: Link | undefined;
@@ -259,7 +260,11 @@ export class Session {
 
   #accept(connection: Connection, granted: SessionTicket, listeners: Listeners): void {
     const { registry, timeoutMs } = this.#options;
-    const link = new Link(connection, granted, { registry, listeners });
+    const link = new Link(connection, granted, {
+      registry,
+      listeners,
+      abilities: this.#abilities,
+    });
     this.#ticket = { ...granted, timeoutMs };
     this.#grantedMs = granted.timeoutMs;
     this.#connection = connection;

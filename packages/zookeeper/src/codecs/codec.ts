@@ -25,6 +25,8 @@ export type Edits = Readonly<Record<string, string>>;
 /** What a record of ours is made of, beside the node. */
 export interface EncodeContext {
   readonly owner: Owner;
+  /** Counts the owner's writes. */
+  readonly revision: number;
   /** Unix time in ms. */
   readonly registeredAtMs: number;
   readonly edits: Edits;
@@ -34,19 +36,27 @@ export interface EncodeContext {
 export interface Findings {
   /** Undefined when the record does not say. */
   readonly owner: Owner | undefined;
-  /** Undefined when it is not what was written, beyond what operators may change. */
+  /** Undefined when it is none of what was written, beyond what operators may change. */
   readonly edits: Edits | undefined;
 }
 
 /** The mapping between the data of a znode and a node: pure functions. */
 export interface Codec {
   readonly name: "curator" | "dubbo" | "plain";
+  /** Whether a record says who wrote it. */
+  readonly namesOwner: boolean;
   /** Node fields that survive being written and read. */
   readonly keeps: readonly (keyof ServiceNode)[];
   /** Reads one record. Never throws. */
   decode(data: Buffer, context: DecodeContext): Decoded;
   /** The record of a node; undefined when a node of this status is best not stored at all. */
   encode(node: ServiceNode, context: EncodeContext): Buffer | undefined;
-  /** Compares what is stored with what was written, before operators' changes. */
-  inspect(stored: Buffer, written: Buffer | undefined): Findings;
+  /**
+   * Compares what is stored with the writes that it may come from.
+   *
+   * @param written  Without operators' changes.
+   */
+  inspect(stored: Buffer, written: readonly Buffer[]): Findings;
+  /** Keys, of those that operators may change, in which two records of one node differ. */
+  differences(a: Buffer, b: Buffer): ReadonlySet<string>;
 }

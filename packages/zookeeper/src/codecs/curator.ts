@@ -56,6 +56,7 @@ const statuses: ReadonlyMap<string, NodeStatus> = new Map([
 function codecOf(flavour: Flavour): Codec {
   return Object.freeze({
     name: flavour.name,
+    namesOwner: true,
     keeps: Object.freeze([
       "service",
       "id",
@@ -71,7 +72,8 @@ function codecOf(flavour: Flavour): Codec {
     ] as const),
     decode: (data, context) => decode(parseRecord(data), context, flavour),
     encode: (node, context) => Buffer.from(JSON.stringify(encode(node, context, flavour))),
-    inspect: (stored, written) => inspect(parseRecord(stored), written && parseRecord(written)),
+    inspect: (stored, written) => inspect(parseRecord(stored), written.map(parseRecord)),
+    differences: (a, b) => differences(parseRecord(a) ?? {}, parseRecord(b) ?? {}),
   } satisfies Codec);
 }
 
@@ -153,18 +155,31 @@ function encode(node: ServiceNode, context: EncodeContext, flavour: Flavour): Js
   };
 }
 
-function inspect(stored: JsonRecord | undefined, written: JsonRecord | undefined): Findings {
+function inspect(
+  stored: JsonRecord | undefined,
+  writes: readonly (JsonRecord | undefined)[],
+): Findings {
   if (stored === undefined) return { owner: undefined, edits: undefined };
   const texts = metadataOf(stored);
   const owner = parseOwner(texts[ownerKey]);
-  if (written === undefined) return { owner, edits: undefined };
+  const written = writes.find((one) => one && metadataOf(one)[ownerKey] === texts[ownerKey]);
   const isWhole =
+    written !== undefined &&
     addressKeys.every((key) => (stored[key] ?? null) === written[key]) &&
     classOf(stored) === classOf(written);
   const edits = isWhole ? editsOf(texts, metadataOf(written)) : undefined;
-  const enabled = (stored["enabled"] ?? true) !== false;
-  const isEdited = enabled !== ((written["enabled"] ?? true) !== false);
-  return { owner, edits: edits && isEdited ? { ...edits, [enabledEdit]: String(enabled) } : edits };
+  if (edits === undefined) return { owner, edits };
+  const isEnabled = stored["enabled"] !== false;
+  const isEdited = isEnabled === (written?.["enabled"] === false);
+  return { owner, edits: isEdited ? { ...edits, [enabledEdit]: String(isEnabled) } : edits };
+}
+
+function differences(a: JsonRecord, b: JsonRecord): ReadonlySet<string> {
+  const [left, right] = [metadataOf(a), metadataOf(b)];
+  const keys = [...Object.keys(left), ...Object.keys(right)];
+  const changed = new Set(keys.filter((key) => left[key] !== right[key]));
+  if ((a["enabled"] === false) !== (b["enabled"] === false)) changed.add(enabledEdit);
+  return changed;
 }
 
 function uriParts(host: string, secure: boolean): readonly JsonRecord[] {

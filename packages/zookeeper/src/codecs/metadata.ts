@@ -3,7 +3,7 @@ import { nodeStatuses, type NodeStatus, type ServiceNode } from "@rollcall/core"
 import { ownerToken } from "../owner.ts";
 import type { EncodeContext } from "./codec.ts";
 
-/** Who wrote a record: `<generation>.<uuid>`. Records without one are not ours. */
+/** Who wrote a record: `<generation>.<uuid>.<revision>`. Records without one are not ours. */
 export const ownerKey = "rollcall.owner";
 const statusKey = "rollcall.status";
 const hostnameKey = "rollcall.hostname";
@@ -75,7 +75,7 @@ export interface MetadataExtras {
 /** Metadata for a record of our own; {@link fromMetadata} gives back what went in. */
 export function toMetadata(
   node: ServiceNode,
-  { owner, edits }: EncodeContext,
+  { owner, revision, edits }: EncodeContext,
   { status, expected = {} }: MetadataExtras,
 ): Record<string, string> {
   const metadata = Object.create(null) as Record<string, string>;
@@ -91,7 +91,7 @@ export function toMetadata(
   if (node.hostname !== undefined) metadata[hostnameKey] = node.hostname;
   if (status !== undefined) metadata[status[0]] = status[1];
   if (node.status !== "up" && node.status !== "draining") metadata[statusKey] = node.status;
-  metadata[ownerKey] = ownerToken(owner);
+  metadata[ownerKey] = ownerToken(owner, revision);
   const added = Object.entries(expected).filter(([key]) => metadata[key] === undefined);
   for (const [key, value] of added) metadata[key] = value;
   if (added.length > 0) metadata[addedKey] = added.map(([key]) => key).join(",");

@@ -12,6 +12,7 @@ const address = /^(?:\[([\da-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})(?::(\d{1,9}(?:\
  */
 export const plainCodec: Codec = Object.freeze({
   name: "plain",
+  namesOwner: false,
   keeps: Object.freeze(["service", "id", "host", "port"] as const),
   decode(data, { registry, service, id, weight }) {
     const where = { registry, operation: `decode ${service}/${id}`.slice(0, 300) };
@@ -46,6 +47,7 @@ export const plainCodec: Codec = Object.freeze({
   },
   inspect: (stored, written) => ({
     owner: undefined,
-    edits: written?.equals(stored) === true ? {} : undefined,
+    edits: written.some((one) => one.equals(stored)) ? {} : undefined,
   }),
+  differences: () => new Set<string>(),
 } satisfies Codec);
