@@ -288,7 +288,13 @@ export class Connection {
     } else if (error !== errorCode.ok) {
       waiting.resolve({ error });
     } else if (!waiting.isOver) {
-      waiting.resolve({ error: 0, value: waiting.request.read(body) as never });
+      try {
+        waiting.resolve({ error: 0, value: waiting.request.read(body) as never });
+      } catch (cause) {
+        const reason = "the answer cannot be read";
+        waiting.reject(this.#error("PROTOCOL", reason, waiting.request.operation, cause));
+        throw cause;
+      }
     }
   }
 
