@@ -112,11 +112,7 @@ export const maxSessionMs = 86_400_000;
 const hourMs = 3_600_000;
 const maxListed = 64;
 
-const codecs: Readonly<Record<string, Codec>> = {
-  curator: curatorCodec,
-  dubbo: dubboCodec,
-  plain: plainCodec,
-};
+const codecs = [curatorCodec, dubboCodec, plainCodec];
 const permissionBits = { r: 1, w: 2, c: 4, d: 8, a: 16 } as const;
 const everything = 31;
 const open: AclEntry = { permissions: everything, scheme: "world", id: "anyone" };
@@ -141,7 +137,7 @@ export function resolveOptions(given: ZookeeperOptions): ResolvedOptions {
   if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
     throw invalid(`weight must be a finite number >= 0, got ${show(weight)}`);
   }
-  const codec = codecs[given.codec ?? "curator"];
+  const codec = codecs.find(({ name }) => name === (given.codec ?? "curator"));
   if (codec === undefined) {
     throw invalid(`codec must be one of curator, dubbo, plain, got ${show(given.codec)}`);
   }

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { EventEmitter, once } from "node:events";
 
 import { faultProxy } from "@rollcall/conformance";
 import {
@@ -17,6 +19,18 @@ import { endSession } from "./end-session.ts";
 import { jsStore, springRecord } from "./raw-records.ts";
 import { sessionOptions } from "./session-store.ts";
 import { shows, World } from "./world.ts";
+
+/** Emits `told` at the next event of that kind about a registration. */
+function subscribed(kind: string): EventEmitter {
+  const emitter = new EventEmitter();
+  const listener = (event: unknown): void => {
+    if ((event as { kind: string }).kind !== kind) return;
+    unsubscribe("rollcall:registration", listener);
+    emitter.emit("told");
+  };
+  subscribe("rollcall:registration", listener);
+  return emitter;
+}
 
 const node = (service: string, id: string, port = 8080) =>
   ({ service, id, host: "10.0.0.1", port }) as const;
@@ -292,6 +306,33 @@ describeOwnZookeeper("sessions", () => {
     await short.deregister();
     await shows(view, ["long"]);
     await until(() => proxy.connections === 1, { what: "the second session to end" });
+  });
+});
+
+describeOwnZookeeper("an update", () => {
+  test("that an outage swallowed is made in the end, and is not taken for an operator's change", async () => {
+    await using server = await startZookeeper();
+    await using world = new World();
+    await using proxy = await faultProxy({ host: "127.0.0.1", port: server.port });
+    const timeouts = { connectMs: 500, requestMs: 300 };
+    const registry = world.registry({ servers: `127.0.0.1:${proxy.port}`, timeouts });
+    const registration = await registry.register({
+      ...node("orders", "1"),
+      metadata: { version: "1" },
+    });
+    const view = world.view(world.registry({ servers: server.connectString }), "orders");
+    await shows(view, ["1"]);
+    const store = jsStore(server.connectString);
+    for (const version of ["2", "3", "4"]) {
+      proxy.stall();
+      const update = registration.update({ metadata: { version } });
+      // Long enough for the call to time out, with an outcome that nobody can know.
+      await once(subscribed("renew_failed"), "told");
+      proxy.restore();
+      await update;
+      await until(() => view.nodes[0]?.metadata["version"] === version, { what: "the update" });
+    }
+    assert.equal((await store.get("/services/orders/1"))?.includes('"version":"4"'), true);
   });
 });
 

@@ -96,7 +96,7 @@ function decode(
     const node = defineNode({
       service,
       id,
-      host: address.replace(/^\[(.*)\]$/, "$1"),
+      host: address.replace(/^\[(.*:.*)\]$/, "$1"),
       port: portOf(secure ? sslPort : record["port"]),
       secure,
       hostname: stored.hostname,

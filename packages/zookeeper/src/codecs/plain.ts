@@ -2,7 +2,8 @@ import { asDiscoveryError, defineNode, DiscoveryError, isRoutable } from "@rollc
 
 import type { Codec } from "./codec.ts";
 
-const address = /^(?:\[([\da-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})(?::(\d{1,9}(?:\.\d{1,9})?))?$/;
+const address =
+  /^(?:\[([\da-fA-F]*:[\da-fA-F:.]*)\]|([^\s:[\]]+)):(\d{1,5})(?::(\d{1,9}(?:\.\d{1,9})?))?$/;
 
 /**
  * `host:port`, in the data or, when that is empty, as the name of the znode. A third number, which some writers add,
