@@ -25,7 +25,7 @@ export interface ReaderOptions {
 }
 
 /** Records read at once. */
-const maxReads = 128;
+const maxReads = 512;
 
 interface Child {
   readonly node?: ServiceNode | undefined;

@@ -41,7 +41,7 @@ export interface ConnectionOptions {
 /** Frames larger than this make a server hang up without a word (its `jute.maxbuffer`). */
 const maxRequestBytes = 0xfffff;
 /** Requests on their way at once; more wait here, so that thousands of reads do not drown a server. */
-const maxInFlight = 256;
+const maxInFlight = 512;
 const xid = { event: -1, ping: -2, auth: -4 } as const;
 const eventTypes = new Map([
   [1, "created"],
