@@ -99,8 +99,7 @@ describeZookeeper("a registry on the shared ZooKeeper server", ({ connectString 
     await store.put(`${root}/bad`, "{");
     await store.put(`${root}/empty`, "");
     const session = new Session(
-      sessionOptions(0, {
-        servers: [{ host: "127.0.0.1", port: Number(connectString.split(":")[1]) }],
+      sessionOptions(connectString, {
         logins: [{ scheme: "digest", username: "somebody", password: "else" }],
       }),
     );
@@ -133,11 +132,7 @@ describeZookeeper("a registry on the shared ZooKeeper server", ({ connectString 
     await using world = new World();
     const service = name("many");
     const ids = Array.from({ length: 3_000 }, (_, n) => `node-${String(n).padStart(4, "0")}`);
-    const session = new Session(
-      sessionOptions(0, {
-        servers: [{ host: "127.0.0.1", port: Number(connectString.split(":")[1]) }],
-      }),
-    );
+    const session = new Session(sessionOptions(connectString));
     world.use({ [Symbol.asyncDispose]: () => session.close() });
     const signal = AbortSignal.timeout(60_000);
     const link = await session.link(signal);

@@ -1,13 +1,22 @@
+import { parseServerList } from "../src/client/server-list.ts";
 import type { Session, SessionOptions } from "../src/client/session.ts";
 import type { RawStore } from "./raw-records.ts";
 
 const acl = [{ permissions: 31, scheme: "world", id: "anyone" }];
 
-/** Options of a session of our own with one server. */
-export function sessionOptions(port: number, given: Partial<SessionOptions> = {}): SessionOptions {
+/**
+ * Options of a session of our own.
+ *
+ * @param servers  A connect string, or a port of 127.0.0.1.
+ */
+export function sessionOptions(
+  servers: string | number,
+  given: Partial<SessionOptions> = {},
+): SessionOptions {
   return {
     registry: "test",
-    servers: [{ host: "127.0.0.1", port }],
+    servers: parseServerList(typeof servers === "number" ? `127.0.0.1:${servers}` : servers)
+      .servers,
     timeoutMs: 10_000,
     connectTimeoutMs: 5_000,
     requestTimeoutMs: 5_000,

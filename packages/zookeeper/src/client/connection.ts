@@ -50,6 +50,14 @@ const eventTypes = new Map([
   [4, "children"],
 ] as const);
 
+/** After these a server hangs up. */
+const finalErrors: ReadonlySet<number> = new Set([
+  errorCode.sessionExpired,
+  errorCode.sessionMoved,
+  errorCode.authFailed,
+  errorCode.logInRequired,
+]);
+
 interface Waiting {
   readonly request: Request<unknown>;
   readonly resolve: (answer: Answer<never>) => void;
@@ -91,7 +99,6 @@ export class Connection {
     this.#options = options;
     this.#splitter = new FrameSplitter(options.maxFrameBytes);
     this.#greeting.promise.catch(() => undefined);
-    socket.unref();
     socket.on("data", (piece: Buffer) => this.#hear(piece));
     socket.on("error", (error) => this.#break(error));
     socket.on("close", () => this.#lose("UNAVAILABLE", "the server hung up"));
@@ -279,8 +286,8 @@ export class Connection {
       waiting?.reject(this.#error("PROTOCOL", "it was answered out of turn"));
       throw new RangeError(`an answer to ${answered}, which was not asked`);
     }
-    if (error === errorCode.sessionExpired || error === errorCode.sessionMoved) {
-      // Nothing more can be had here.
+    if (finalErrors.has(error)) {
+      // Nothing more can be had here, whatever was asked for.
       const lost = this.#errorOf(error, waiting.request.operation);
       this.#hasExpired = error === errorCode.sessionExpired;
       waiting.reject(lost);

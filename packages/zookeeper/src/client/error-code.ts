@@ -11,6 +11,7 @@ export const errorCode = {
   sessionExpired: -112,
   authFailed: -115,
   sessionMoved: -118,
+  logInRequired: -124,
   noWatcher: -121,
 } as const;
 
@@ -27,7 +28,7 @@ const meanings: ReadonlyMap<number, readonly [ErrorCode, string]> = new Map([
   [-103, ["UNAVAILABLE", "the znode changed meanwhile"]],
   [-108, ["INVALID", "the parent is ephemeral and can have no children"]],
   [-110, ["UNAVAILABLE", "the znode appeared meanwhile"]],
-  [-111, ["CONFLICT", "the znode has children"]],
+  [-111, ["INVALID", "the znode has children"]],
   [-112, ["UNAVAILABLE", "the session has expired"]],
   [-114, ["INVALID", "the server refuses the ACL"]],
   [-115, ["AUTH", "the server refused the credentials"]],

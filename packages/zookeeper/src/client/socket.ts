@@ -20,6 +20,8 @@ export async function openSocket(
 ): Promise<Socket> {
   signal.throwIfAborted();
   const socket = tls === undefined ? connectTcp({ host, port }) : openTls(host, port, tls);
+  // Whoever waits for it keeps the process; it does not.
+  socket.unref();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const aborted = (): void => {
     socket.destroy();
