@@ -28,6 +28,8 @@ export interface ZookeeperFiles {
   readonly config: string;
   /** Flags of the JVM that belong to the files. */
   readonly flags: readonly string[];
+  /** Writes whatever is not there. */
+  write(): Promise<void>;
   /** Forgets what the server stored. */
   wipe(): Promise<void>;
   remove(): Promise<void>;
@@ -53,10 +55,10 @@ export async function zookeeperFiles(given: ZookeeperConfig): Promise<ZookeeperF
     settings["clientPortAddress"] = "127.0.0.1";
   }
   const flags: string[] = [];
+  const contents: Record<string, string> = {};
   if (given.sasl !== undefined) {
-    const jaas = join(folder, "server.jaas");
-    await writeFile(jaas, saslUsers(given.sasl), { mode: 0o600 });
-    flags.push(`-Djava.security.auth.login.config=${jaas}`);
+    contents["server.jaas"] = saslUsers(given.sasl);
+    flags.push(`-Djava.security.auth.login.config=${join(folder, "server.jaas")}`);
     settings["authProvider.1"] = "org.apache.zookeeper.server.auth.SASLAuthenticationProvider";
     settings["enforce.auth.enabled"] = "true";
     settings["enforce.auth.schemes"] = "sasl";
@@ -64,8 +66,8 @@ export async function zookeeperFiles(given: ZookeeperConfig): Promise<ZookeeperF
   if (given.tls !== undefined && given.securePort !== undefined) {
     const { authority, clientAuth = "none" } = given.tls;
     const { certPem, keyPem } = authority.issue("zookeeper", ["127.0.0.1", "localhost"]);
-    await writeFile(join(folder, "server.pem"), keyPem + certPem, { mode: 0o600 });
-    await writeFile(join(folder, "ca.pem"), authority.caPem);
+    contents["server.pem"] = keyPem + certPem;
+    contents["ca.pem"] = authority.caPem;
     settings["secureClientPort"] = String(given.securePort);
     settings["secureClientPortAddress"] = "127.0.0.1";
     settings["serverCnxnFactory"] = "org.apache.zookeeper.server.NettyServerCnxnFactory";
@@ -74,21 +76,21 @@ export async function zookeeperFiles(given: ZookeeperConfig): Promise<ZookeeperF
     settings["ssl.clientAuth"] = clientAuth;
     settings["authProvider.x509"] = "org.apache.zookeeper.server.auth.X509AuthenticationProvider";
   }
-  const create = async (): Promise<void> => {
+  const lines = Object.entries({ ...settings, ...given.settings }).map(([k, v]) => `${k}=${v}\n`);
+  contents["zoo.cfg"] = lines.join("");
+  const write = async (): Promise<void> => {
     await mkdir(dataDir, { recursive: true });
     if (given.myId !== undefined) await writeFile(join(dataDir, "myid"), String(given.myId));
+    for (const [name, content] of Object.entries(contents)) {
+      await writeFile(join(folder, name), content, { mode: 0o600 });
+    }
   };
-  await create();
-  const config = join(folder, "zoo.cfg");
-  const lines = Object.entries({ ...settings, ...given.settings }).map(([k, v]) => `${k}=${v}\n`);
-  await writeFile(config, lines.join(""));
+  await write();
   return {
-    config,
+    config: join(folder, "zoo.cfg"),
     flags,
-    wipe: async () => {
-      await rm(dataDir, { recursive: true, force: true });
-      await create();
-    },
+    write,
+    wipe: () => rm(dataDir, { recursive: true, force: true }),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }

@@ -122,6 +122,7 @@ export async function startMember(
     restart: async (data) => {
       await server.kill();
       if (data === "empty") await files.wipe();
+      await files.write();
       server = await start();
     },
     [Symbol.asyncDispose]: stop,

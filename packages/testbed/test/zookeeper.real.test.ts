@@ -78,6 +78,8 @@ describeOwnZookeeper("a ZooKeeper server of one's own", () => {
     await zookeeper.stop();
     await zookeeper.stop();
     assert.equal(await isFree(port), true);
+    await zookeeper.restart("empty");
+    assert.equal(await zookeeper.mode(), "standalone");
   });
 
   test("speaks TLS on a port of its own and asks for a client certificate", async () => {

@@ -5,6 +5,8 @@ import type { OwnRecord } from "./own-record.ts";
 
 /** Time for one attempt, in ms. */
 const attemptMs = 5_000;
+/** Bound of the wait between two attempts, in ms; each waits for a connection as well. */
+const maxWaitMs = 2_000;
 
 /**
  * Removals that could not be made in time and are made later.
@@ -46,7 +48,7 @@ export class Removals {
   }
 
   async #removeLater(record: OwnRecord, node: ServiceNode, done: () => void): Promise<void> {
-    const backoff = createBackoff();
+    const backoff = createBackoff({ capMs: maxWaitMs });
     while (!this.#signal.aborted && this.#owed.has(record)) {
       try {
         await sleep(backoff.failed(), this.#signal);

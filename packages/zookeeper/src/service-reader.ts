@@ -26,6 +26,8 @@ export interface ReaderOptions {
 
 /** Records read at once. */
 const maxReads = 512;
+/** Records of one service; a server that lists more is not believed. */
+const maxRecords = 100_000;
 
 interface Child {
   readonly node?: ServiceNode | undefined;
@@ -103,6 +105,11 @@ export class ServiceReader {
 
   /** Names that are new are due; those that are gone, too. */
   #compare(names: readonly string[]): void {
+    if (names.length > maxRecords) {
+      const { registry, path } = this.#options;
+      const reason = `${names.length} records, at most ${maxRecords} are read`;
+      throw new DiscoveryError({ code: "PROTOCOL", registry, operation: `list ${path}`, reason });
+    }
     const now = new Set(names);
     for (const name of now) if (!this.#children.has(name)) this.#due.add(name);
     for (const name of this.#children.keys()) if (!now.has(name)) this.#due.add(name);

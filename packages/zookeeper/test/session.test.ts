@@ -84,7 +84,7 @@ test("an expired session is followed by a new one in the same round", async () =
 
 test("servers that hang up on what was seen are asked without it: they may have lost their data", async () => {
   let isWiped = false;
-  await using both = await opened({
+  const server = await fakeServer({
     greet: (connection) => {
       if (isWiped && connection.greeting.zxid > 0n) connection.socket.destroy();
       else grant(connection);
@@ -94,6 +94,16 @@ test("servers that hang up on what was seen are asked without it: they may have 
       else connection.answer(xid, -101);
     },
   });
+  // Beside one that is down.
+  const session = new Session(sessionOptions(`127.0.0.1:1,127.0.0.1:${server.port}`));
+  await using both = {
+    server,
+    session,
+    async [Symbol.asyncDispose]() {
+      await session.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
   const link = await both.session.link(signal());
   assert.equal(await link.exists("/a", signal()), undefined);
   isWiped = true;

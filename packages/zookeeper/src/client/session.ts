@@ -193,9 +193,9 @@ export class Session {
       }
     }
     if (this.#closing.signal.aborted || failure === undefined) return;
-    // Servers hang up on whoever has seen more than they have. When all do, they have lost their data, and the
-    // newest of what is left is theirs.
-    if (this.#hangUps === servers.length) this.#zxid = 0n;
+    // Servers hang up on whoever has seen more than they have. When no other will have us either, they may have
+    // lost their data, and what they have is the newest there is.
+    if (this.#hangUps > 0) this.#zxid = 0n;
     this.#pace(0);
     this.#rejectAll(failure);
   }
