@@ -5,6 +5,7 @@ import { DiscoveryError, type ErrorCode } from "@rollcall/core";
 import { errorCode, errorOf } from "./error-code.ts";
 import { FrameSplitter } from "./frame-splitter.ts";
 import { JuteReader, JuteWriter } from "./jute.ts";
+import { type Answer, RequestQueue, type WaitingRequest } from "./request-queue.ts";
 import { closeSession, type Request } from "./requests.ts";
 
 /** What happened to a znode that is watched: a hint to look again. */
@@ -12,11 +13,6 @@ export interface WatchEvent {
   readonly type: "created" | "deleted" | "changed" | "children";
   readonly path: string;
 }
-
-/** The answer to a request: its value, or the error code that came in its place. */
-export type Answer<T> =
-  | { readonly error: 0; readonly value: T }
-  | { readonly error: number; readonly value?: undefined };
 
 /** A session as it is presented to a server and handed out by it. */
 export interface SessionTicket {
@@ -40,8 +36,6 @@ export interface ConnectionOptions {
 
 /** Frames larger than this make a server hang up without a word (its `jute.maxbuffer`). */
 const maxRequestBytes = 0xfffff;
-/** Requests on their way at once; more wait here, so that thousands of reads do not drown a server. */
-const maxInFlight = 512;
 const xid = { event: -1, ping: -2, auth: -4 } as const;
 const eventTypes = new Map([
   [1, "created"],
@@ -58,16 +52,6 @@ const finalErrors: ReadonlySet<number> = new Set([
   errorCode.logInRequired,
 ]);
 
-interface Waiting {
-  readonly request: Request<unknown>;
-  readonly resolve: (answer: Answer<never>) => void;
-  readonly reject: (error: unknown) => void;
-  readonly askedAtMs: number;
-  xid: number;
-  /** Nobody waits any more; the answer, which comes all the same, is dropped. */
-  isOver: boolean;
-}
-
 /**
  * One connection to one server, for as long as it stands: requests and answers in order, pings, watch events.
  *
@@ -78,15 +62,13 @@ export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #lost = new AbortController();
-  readonly #queue: Waiting[] = [];
-  readonly #sent: Waiting[] = [];
+  readonly #requests = new RequestQueue();
   readonly #splitter: FrameSplitter;
   #greeting = Promise.withResolvers<JuteReader>();
   #isGreeted = false;
   #hasExpired = false;
   #login: PromiseWithResolvers<number> | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #nextXid = 1;
   #heardAtMs = performance.now();
   #sentAtMs = performance.now();
   #isFlushing = false;
@@ -170,14 +152,12 @@ export class Connection {
     this.#lost.signal.throwIfAborted();
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<Answer<T>>();
-    const askedAtMs = performance.now();
-    const waiting: Waiting = { request, resolve, reject, askedAtMs, xid: 0, isOver: false };
+    const waiting = this.#requests.add(request, { resolve, reject });
     const aborted = (): void => {
       waiting.isOver = true;
       reject(signal?.reason);
     };
     signal?.addEventListener("abort", aborted, { once: true });
-    this.#queue.push(waiting);
     this.#flush();
     this.#callers += 1;
     // Somebody waits, so the process must.
@@ -211,18 +191,17 @@ export class Connection {
       this.#isFlushing = false;
       if (this.#lost.signal.aborted) return;
       this.#socket.cork();
-      while (this.#sent.length < maxInFlight) {
-        const next = this.#queue.shift();
+      for (;;) {
+        const next = this.#requests.next();
         if (next === undefined) break;
-        if (!next.isOver) this.#send(next);
+        this.#send(next);
       }
       this.#socket.uncork();
     });
   }
 
-  #send(waiting: Waiting): void {
+  #send(waiting: WaitingRequest): void {
     const { request } = waiting;
-    waiting.xid = this.#nextXid;
     const out = new JuteWriter().int(waiting.xid).int(request.type);
     request.write(out);
     const frame = out.frame();
@@ -231,8 +210,7 @@ export class Connection {
       waiting.reject(this.#error("INVALID", reason, request.operation));
       return;
     }
-    this.#nextXid = this.#nextXid === 0x7fffffff ? 1 : this.#nextXid + 1;
-    this.#sent.push(waiting);
+    this.#requests.sent(waiting);
     this.#write(frame);
   }
 
@@ -281,7 +259,7 @@ export class Connection {
   }
 
   #answer(answered: number, error: number, body: JuteReader): void {
-    const waiting = this.#sent.shift();
+    const waiting = this.#requests.answered();
     if (waiting?.xid !== answered) {
       waiting?.reject(this.#error("PROTOCOL", "it was answered out of turn"));
       throw new RangeError(`an answer to ${answered}, which was not asked`);
@@ -314,11 +292,10 @@ export class Connection {
     const isSilent = (): boolean =>
       performance.now() - this.#heardAtMs >= (timeoutMs * 2) / 3 - tickMs;
     this.#timer = setInterval(() => {
-      const nowMs = performance.now();
-      if (nowMs - this.#sentAtMs >= timeoutMs / 3 - tickMs) {
+      if (performance.now() - this.#sentAtMs >= timeoutMs / 3 - tickMs) {
         this.#write(new JuteWriter().int(xid.ping).int(11).frame());
       }
-      for (const list of [this.#sent, this.#queue]) this.#expire(list, nowMs);
+      this.#expire();
       // After a pause of our own, what the server said meanwhile is only read after this.
       if (isSilent()) {
         setImmediate(() => {
@@ -328,15 +305,12 @@ export class Connection {
     }, tickMs).unref();
   }
 
-  /** The oldest come first. */
-  #expire(list: readonly Waiting[], nowMs: number): void {
+  #expire(): void {
     const { requestTimeoutMs } = this.#options;
-    for (const waiting of list) {
-      if (nowMs - waiting.askedAtMs < requestTimeoutMs) return;
-      waiting.isOver = true;
-      const reason = `no answer within ${requestTimeoutMs} ms`;
-      waiting.reject(this.#error("TIMEOUT", reason, waiting.request.operation));
-    }
+    const reason = `no answer within ${requestTimeoutMs} ms`;
+    this.#requests.expire(requestTimeoutMs, ({ request, reject }) => {
+      reject(this.#error("TIMEOUT", reason, request.operation));
+    });
   }
 
   #break(error: NodeJS.ErrnoException): void {
@@ -356,9 +330,7 @@ export class Connection {
     this.#socket.destroy();
     this.#greeting.reject(error);
     this.#login?.reject(error);
-    for (const waiting of [...this.#sent.splice(0), ...this.#queue.splice(0)]) {
-      waiting.reject(error);
-    }
+    for (const { reject } of this.#requests.drain()) reject(error);
   }
 
   #errorOf(code: number, operation: string): DiscoveryError {

@@ -1,5 +1,6 @@
-import type { Answer, Connection, SessionTicket, WatchEvent } from "./connection.ts";
+import type { Connection, SessionTicket, WatchEvent } from "./connection.ts";
 import { errorCode, errorOf } from "./error-code.ts";
+import type { Answer } from "./request-queue.ts";
 import * as requests from "./requests.ts";
 import type { NewZnode, Request, Stored } from "./requests.ts";
 
