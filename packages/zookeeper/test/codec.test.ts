@@ -93,6 +93,11 @@ test("a Dubbo application is a node, and what we write for Dubbo has its class",
 
 test.each<[string, object, Partial<ServiceNode>]>([
   ["no payload", record, { host: "10.0.0.1", port: 80, status: "up", weight: 100 }],
+  [
+    "only what dubbo-go writes",
+    { name: "a", id: "1", address: "10.0.0.1", port: 80 },
+    { port: 80 },
+  ],
   ["a text as payload", { ...record, payload: "x" }, { status: "up" }],
   ["a secure port, which wins", { ...record, sslPort: 443 }, { port: 443, secure: true }],
   ["only a secure port", { ...record, port: null, sslPort: 443 }, { port: 443, secure: true }],

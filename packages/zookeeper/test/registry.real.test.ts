@@ -304,6 +304,31 @@ describeOwnZookeeper("sessions", () => {
   });
 });
 
+describeOwnZookeeper("a service's own znode", () => {
+  test.each([undefined, "3.5"] as const)(
+    "may go with its last record, and come again with the next (release %s)",
+    async (release) => {
+      const flags = ["-Dznode.container.checkIntervalMs=100"];
+      await using server = await startZookeeper({ release, flags });
+      await using world = new World();
+      const registry = world.registry({ servers: server.connectString });
+      const view = world.view(world.registry({ servers: server.connectString }), "orders");
+      const store = jsStore(server.connectString);
+      for (const id of ["1", "2", "3"]) {
+        const registration = await registry.register(node("orders", id));
+        await shows(view, [id]);
+        await registration.deregister();
+        await shows(view, []);
+        await until(async () => (await store.get("/services/orders")) === undefined, {
+          what: "the empty container to go",
+        });
+        assert.notEqual(await store.get("/services"), undefined);
+      }
+      assert.equal(view.snapshot.state, "fresh");
+    },
+  );
+});
+
 describeOwnZookeeper("an update", () => {
   test("that an outage swallowed is made in the end, and is not taken for an operator's change", async () => {
     await using server = await startZookeeper();
