@@ -17,20 +17,33 @@ export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
 export { javaProgram } from "./java.ts";
 export type { JavaProgram } from "./java.ts";
-export {
-  describeConsul,
-  describeEtcd,
-  describeEureka,
-  describeOwnConsul,
-  describeOwnEtcd,
-  describeOwnEureka,
-  namespace,
-  sharedConsul,
-  sharedEtcd,
-  sharedEureka,
-} from "./shared-servers.ts";
-export type { SharedConsul, SharedEtcd, SharedEureka } from "./shared-servers.ts";
 export { startSpringProvider } from "./spring-provider.ts";
 export type { SpringProvider, SpringProviderOptions } from "./spring-provider.ts";
 export { until } from "./until.ts";
 export type { UntilOptions } from "./until.ts";
+export { startCuratorProvider } from "./curator-provider.ts";
+export type { CuratorProvider, CuratorProviderOptions } from "./curator-provider.ts";
+export { startZookeeper } from "./zookeeper.ts";
+export type { ZookeeperOptions, ZookeeperProcess } from "./zookeeper.ts";
+export type { ZookeeperTls } from "./zookeeper-config.ts";
+export { startZookeeperEnsemble } from "./zookeeper-ensemble.ts";
+export type { ZookeeperEnsemble } from "./zookeeper-ensemble.ts";
+export {
+  describeConsul,
+  describeEtcd,
+  describeEureka,
+  describeNacos,
+  describeOwnConsul,
+  describeOwnEtcd,
+  describeOwnEureka,
+  describeOwnNacos,
+  describeOwnZookeeper,
+  describeZookeeper,
+  namespace,
+  sharedConsul,
+  sharedEtcd,
+  sharedEureka,
+  sharedNacos,
+  sharedZookeeper,
+} from "./shared-servers.ts";
+export type { DescribeOwn, DescribeShared, Shared, SharedServerOf } from "./shared-servers.ts";

@@ -20,7 +20,7 @@ export interface JavaProgram {
 
 /**
  * Fetches and compiles the program in a folder that holds a `pom.xml` and `*.java`, once per content of that folder.
- * The pom must have `org.eclipse.jdt:ecj` among its dependencies: that compiler needs no JDK.
+ * Beside classes of our own, the pom must have `org.eclipse.jdt:ecj` among its dependencies: that compiler needs no JDK.
  *
  * @param name for the cache
  * @param sources the folder
@@ -40,6 +40,7 @@ export async function javaProgram(name: string, sources: string): Promise<JavaPr
     );
     const jars = (await readdir(lib)).map((jar) => join(lib, jar));
     const own = files.filter((file) => file.endsWith(".java")).map((file) => join(sources, file));
+    if (own.length === 0) return;
     const compiler = jars.filter((jar) => /ecj-[^/\\]*$/.test(jar)).join(":");
     const flags = [`-${oldest}`, "-proc:none", "-nowarn", "-d", join(draft, "classes")];
     const main = "org.eclipse.jdt.internal.compiler.batch.Main";

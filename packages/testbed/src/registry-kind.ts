@@ -5,6 +5,7 @@ import { consulProgram } from "./consul-program.ts";
 import { startConsul } from "./consul.ts";
 import { eurekaProgram, eurekaVersion, startEureka } from "./eureka.ts";
 import { statusOf } from "./http-status.ts";
+import { probeZookeeper, startZookeeper, zookeeperProgram, zookeeperVersion } from "./zookeeper.ts";
 
 /** One server of a kind, shared by all test files of a run. */
 export interface SharedServer {
@@ -70,5 +71,15 @@ export const registryKinds: readonly RegistryKind[] = [
     },
     prepare: async () => (await consulProgram()).version,
     start: () => startConsul(),
+  },
+  {
+    name: "zookeeper",
+    envName: "ROLLCALL_ZOOKEEPER_URL",
+    probe: probeZookeeper,
+    prepare: async () => zookeeperVersion(await zookeeperProgram()),
+    start: async () => {
+      const server = await startZookeeper();
+      return { url: server.connectString, version: server.version, stop: () => server.stop() };
+    },
   },
 ];

@@ -9,93 +9,50 @@ declare module "vitest" {
   }
 }
 
-/** The Eureka server that all files of a run share. Use names of your own: {@link namespace}. */
-export interface SharedEureka {
-  /** Service URL, with user info when the environment gave it. */
+/** A server that all files of a run share. Use names of your own on it: {@link namespace}. */
+export interface Shared {
+  /** For clients, with user info when the environment gave it; for ZooKeeper a connect string. */
   readonly url: string;
   readonly version: string;
 }
 
 /**
- * The shared Eureka server of this run.
- *
- * @throws Error with the reason when there is none: call it inside {@link describeEureka}.
- */
-export function sharedEureka(): SharedEureka {
-  const { shared } = availability("eureka");
-  if ("reason" in shared) throw new Error(`no Eureka server: ${shared.reason}`);
-  return shared;
-}
-
-/**
- * A suite that uses the shared Eureka server. Where there is none it is one skipped test that says why.
+ * A suite that uses the shared server. Where there is none it is one skipped test that says why.
  *
  * @param body called only when there is one
  */
-export function describeEureka(title: string, body: (eureka: SharedEureka) => void): void {
-  describeWith(title, availability("eureka").shared, body);
-}
+export type DescribeShared = (title: string, body: (server: Shared) => void) => void;
 
-/** A suite that starts Eureka servers of its own, with `startEureka`; skipped as {@link describeEureka} is. */
-export function describeOwnEureka(title: string, body: () => void): void {
-  describeWith(title, availability("eureka").own, body);
-}
+/** A suite that starts servers of its own; skipped where that is not possible, as a {@link DescribeShared} is. */
+export type DescribeOwn = (title: string, body: () => void) => void;
 
-/** The etcd that all files of a run share. Use names of your own: {@link namespace}. */
-export interface SharedEtcd {
-  /** For clients, with user info when the environment gave it. */
-  readonly url: string;
-  readonly version: string;
-}
+/** The shared server, inside a suite that uses it; throws with the reason where there is none. */
+export type SharedServerOf = () => Shared;
 
-/**
- * The shared etcd of this run.
- *
- * @throws Error with the reason when there is none: call it inside {@link describeEtcd}.
- */
-export function sharedEtcd(): SharedEtcd {
-  const { shared } = availability("etcd");
-  if ("reason" in shared) throw new Error(`no etcd server: ${shared.reason}`);
-  return shared;
-}
+/** Suites on Eureka. */
+export const describeEureka: DescribeShared = onShared("eureka");
+export const describeOwnEureka: DescribeOwn = onOwn("eureka");
+export const sharedEureka: SharedServerOf = sharedOf("eureka");
 
-/** A suite that uses the shared etcd; skipped as {@link describeEureka} is. */
-export function describeEtcd(title: string, body: (etcd: SharedEtcd) => void): void {
-  describeWith(title, availability("etcd").shared, body);
-}
+/** Suites on etcd. */
+export const describeEtcd: DescribeShared = onShared("etcd");
+export const describeOwnEtcd: DescribeOwn = onOwn("etcd");
+export const sharedEtcd: SharedServerOf = sharedOf("etcd");
 
-/** A suite that starts etcd servers of its own, with `startEtcd`; skipped as {@link describeEureka} is. */
-export function describeOwnEtcd(title: string, body: () => void): void {
-  describeWith(title, availability("etcd").own, body);
-}
+/** Suites on Consul. */
+export const describeConsul: DescribeShared = onShared("consul");
+export const describeOwnConsul: DescribeOwn = onOwn("consul");
+export const sharedConsul: SharedServerOf = sharedOf("consul");
 
-/** The Consul agent that all files of a run share. Use names of your own: {@link namespace}. */
-export interface SharedConsul {
-  /** `http://127.0.0.1:PORT`. */
-  readonly url: string;
-  readonly version: string;
-}
+/** Suites on ZooKeeper. */
+export const describeZookeeper: DescribeShared = onShared("zookeeper");
+export const describeOwnZookeeper: DescribeOwn = onOwn("zookeeper");
+export const sharedZookeeper: SharedServerOf = sharedOf("zookeeper");
 
-/**
- * The shared Consul agent of this run.
- *
- * @throws Error with the reason when there is none: call it inside {@link describeConsul}.
- */
-export function sharedConsul(): SharedConsul {
-  const { shared } = availability("consul");
-  if ("reason" in shared) throw new Error(`no Consul agent: ${shared.reason}`);
-  return shared;
-}
-
-/** A suite that uses the shared Consul agent; skipped as {@link describeEureka} is. */
-export function describeConsul(title: string, body: (consul: SharedConsul) => void): void {
-  describeWith(title, availability("consul").shared, body);
-}
-
-/** A suite that starts Consul agents of its own, with `startConsul`; skipped as {@link describeEureka} is. */
-export function describeOwnConsul(title: string, body: () => void): void {
-  describeWith(title, availability("consul").own, body);
-}
+/** Suites on Nacos. */
+export const describeNacos: DescribeShared = onShared("nacos");
+export const describeOwnNacos: DescribeOwn = onOwn("nacos");
+export const sharedNacos: SharedServerOf = sharedOf("nacos");
 
 /**
  * Makes service names that no other test file uses: `namespace("adapter")("orders")` is `adapter-1f9c2a6b-orders`.
@@ -103,6 +60,22 @@ export function describeOwnConsul(title: string, body: () => void): void {
 export function namespace(prefix: string): (name: string) => string {
   const unique = `${prefix}-${randomBytes(4).toString("hex")}`;
   return (name) => `${unique}-${name}`;
+}
+
+function onShared(kind: string): DescribeShared {
+  return (title, body) => describeWith(title, availability(kind).shared, body);
+}
+
+function onOwn(kind: string): DescribeOwn {
+  return (title, body) => describeWith(title, availability(kind).own, body);
+}
+
+function sharedOf(kind: string): SharedServerOf {
+  return () => {
+    const { shared } = availability(kind);
+    if ("reason" in shared) throw new Error(`no ${kind} server: ${shared.reason}`);
+    return shared;
+  };
 }
 
 function availability(kind: string): Availability {
