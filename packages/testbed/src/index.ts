@@ -3,8 +3,13 @@ export type { CertificateAuthority, IssuedCertificate } from "./certificates.ts"
 export { startEureka } from "./eureka.ts";
 export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
+export { startNacos } from "./nacos.ts";
+export type { NacosAuth, NacosOptions, NacosProcess } from "./nacos.ts";
+export type { NacosVersion } from "./nacos-version.ts";
 export { describeEureka, describeOwnEureka, namespace, sharedEureka } from "./shared-servers.ts";
 export type { SharedEureka } from "./shared-servers.ts";
+export { describeNacos, describeOwnNacos, sharedNacos } from "./shared-servers.ts";
+export type { SharedNacos } from "./shared-servers.ts";
 export { startSpringProvider } from "./spring-provider.ts";
 export type { SpringProvider, SpringProviderOptions } from "./spring-provider.ts";
 export { until } from "./until.ts";

@@ -1,5 +1,6 @@
 import { eurekaProgram, eurekaVersion, startEureka } from "./eureka.ts";
 import { statusOf } from "./http-status.ts";
+import { nacosProgram, nacosVersion, probeNacos, startNacos } from "./nacos.ts";
 
 /** One server of a kind, shared by all test files of a run. */
 export interface SharedServer {
@@ -39,5 +40,15 @@ export const registryKinds: readonly RegistryKind[] = [
     },
     prepare: async () => eurekaVersion(await eurekaProgram()),
     start: () => startEureka(),
+  },
+  {
+    name: "nacos",
+    envName: "ROLLCALL_NACOS_URL",
+    probe: (url) => probeNacos(url),
+    prepare: async () => {
+      const [v3, v2] = await Promise.all([nacosProgram("3.1"), nacosProgram("2.5")]);
+      return `${nacosVersion("3.1", v3)}, ${nacosVersion("2.5", v2)}`;
+    },
+    start: () => startNacos(),
   },
 ];

@@ -1,0 +1,482 @@
+import { DiscoveryError } from "@rollcall/core";
+import { sleep } from "@rollcall/core/adapter";
+
+import type { Access } from "./access.ts";
+import { BodyError, parseJson } from "./body.ts";
+import { fault, quoted, type Where } from "./fault.ts";
+import { GrpcConnection, type GrpcStream } from "./grpc-connection.ts";
+import type { HttpApi } from "./http-api.ts";
+import type { ServiceKey } from "./names.ts";
+import type { ResolvedOptions } from "./options.ts";
+import { decodePayload, encodePayload, PayloadError } from "./payload.ts";
+import { isRecord } from "./record.ts";
+import type { Server } from "./server-url.ts";
+import { readServiceInfo, type ServiceInfo, ServiceInfoError } from "./service-info.ts";
+import type { Session } from "./session.ts";
+import type { StoredInstance } from "./stored-instance.ts";
+import { Subscriptions } from "./subscriptions.ts";
+
+/** What a gRPC session works with. */
+export interface GrpcSessionContext {
+  readonly options: ResolvedOptions;
+  readonly access: Access;
+  /** For persistent instances on servers that take them over HTTP only. */
+  readonly http: HttpApi;
+  readonly server: Server;
+  readonly namespace: string;
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+// Codes of answers that are errors; 301 also comes straight after set-up, while the server is not there yet.
+const starting = 300;
+const unregistered = 301;
+const noHandler = 302;
+const badRequest = 400;
+const forbidden = 403;
+
+/** Why a server that will soon be ready does not take us in. */
+export const startingReason = "the server is starting";
+
+const maxPages = 1_000;
+const pageSize = 500;
+
+/**
+ * A gRPC connection to one server for one namespace: pushes carry none, so each namespace has its own.
+ *
+ * Ephemeral instances live as long as the connection. It is looked after with health checks, and given up
+ * when they fail, when the server asks us to move, and when a write has an unknown outcome: on a new
+ * connection the server starts with a clean slate.
+ */
+export class GrpcSession implements Session {
+  readonly kind = "grpc";
+  readonly #context: GrpcSessionContext;
+  readonly #connection: GrpcConnection;
+  readonly #subscriptions: Subscriptions;
+  #stream: GrpcStream | undefined;
+  #requests = 0;
+  #heardAtMs: number;
+  #acknowledged = Promise.withResolvers<void>();
+  #persistentByGrpc = false;
+
+  private constructor(context: GrpcSessionContext, connection: GrpcConnection) {
+    this.#context = context;
+    this.#connection = connection;
+    this.#heardAtMs = context.options.clock.monotonicMs();
+    this.#subscriptions = new Subscriptions({
+      options: context.options,
+      ended: connection.closed,
+      subscribe: (key, signal) => this.#subscribe(key, true, signal),
+      unsubscribe: (key, signal) => this.#subscribe(key, false, signal),
+      query: (key, signal) => this.query(key, signal),
+    });
+  }
+
+  /**
+   * Connects and introduces us.
+   *
+   * @throws {@link DiscoveryError} `UNAVAILABLE`, `TIMEOUT`, `PROTOCOL`; the signal's reason.
+   */
+  static async open(context: GrpcSessionContext, signal: AbortSignal): Promise<GrpcSession> {
+    const { options, server } = context;
+    const { name: registry, connectMs, maxMessageBytes, grpcPortOffset } = options;
+    const connection = await GrpcConnection.open(
+      {
+        registry,
+        host: server.host,
+        port: server.port + grpcPortOffset,
+        tls: server.secure ? tlsOf(options) : undefined,
+        connectMs,
+        maxMessageBytes,
+      },
+      signal,
+    );
+    const session = new GrpcSession(context, connection);
+    try {
+      await session.#setUp(signal);
+    } catch (thrown) {
+      const where = session.#where("set up");
+      connection.close(fault("UNAVAILABLE", where, "the set-up failed", thrown));
+      throw thrown;
+    }
+    void session.#stayAlive();
+    return session;
+  }
+
+  get ended(): AbortSignal {
+    return this.#connection.closed;
+  }
+
+  /** The server it is connected to. */
+  get server(): Server {
+    return this.#context.server;
+  }
+
+  async query(key: ServiceKey, signal: AbortSignal): Promise<ServiceInfo> {
+    const body = { ...naming(key), cluster: "", healthyOnly: false, udpPort: 0 };
+    return this.#ask("ServiceQueryRequest", body, key, `query ${key.service}`, signal, infoOf);
+  }
+
+  follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<ServiceInfo> {
+    return this.#subscriptions.follow(key, signal);
+  }
+
+  async services(group: string, signal: AbortSignal): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (let pageNo = 1; pageNo <= maxPages; pageNo += 1) {
+      const key = { namespace: this.#context.namespace, group, service: "" };
+      const body = { ...naming(key), pageNo, pageSize, selector: "" };
+      const operation = "list services";
+      const page = await this.#ask(
+        "ServiceListRequest",
+        body,
+        undefined,
+        operation,
+        signal,
+        namesOf,
+      );
+      names.push(...page.map((name) => name.replace(`${group}@@`, "")));
+      if (page.length < pageSize) break;
+    }
+    return names;
+  }
+
+  async enter(
+    key: ServiceKey,
+    changed: readonly StoredInstance[],
+    all: readonly StoredInstance[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const instance of changed) {
+      if (!instance.ephemeral) await this.#persistent(key, instance, "registerInstance", signal);
+    }
+    const ephemeral = all.filter((one) => one.ephemeral);
+    if (changed.some((one) => one.ephemeral)) await this.#publish(key, ephemeral, signal);
+  }
+
+  async leave(
+    key: ServiceKey,
+    gone: StoredInstance,
+    rest: readonly StoredInstance[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!gone.ephemeral) return this.#persistent(key, gone, "deregisterInstance", signal);
+    const ephemeral = rest.filter((one) => one.ephemeral);
+    if (ephemeral.length > 0) return this.#publish(key, ephemeral, signal);
+    const body = { ...naming(key), type: "deregisterInstance", instance: gone };
+    return this.#write("InstanceRequest", body, key, `deregister ${key.service}`, signal);
+  }
+
+  /** The connection is the sign of life. */
+  async beat(): Promise<boolean> {
+    return true;
+  }
+
+  close(reason: DiscoveryError): void {
+    this.#connection.close(reason);
+  }
+
+  /** A connection has one registration per service: each takes the place of the one before. */
+  async #publish(
+    key: ServiceKey,
+    instances: readonly StoredInstance[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const operation = `register ${key.service}`;
+    const [instance, ...more] = instances;
+    // Servers before 2.1 have no batch.
+    if (more.length === 0) {
+      const body = { ...naming(key), type: "registerInstance", instance };
+      return this.#write("InstanceRequest", body, key, operation, signal);
+    }
+    const body = { ...naming(key), type: "batchRegisterInstance", instances };
+    return this.#write("BatchInstanceRequest", body, key, operation, signal);
+  }
+
+  async #persistent(
+    key: ServiceKey,
+    instance: StoredInstance,
+    type: "registerInstance" | "deregisterInstance",
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (!this.#persistentByGrpc) {
+      const { http } = this.#context;
+      return type === "registerInstance"
+        ? http.register(key, instance, signal)
+        : http.deregister(key, instance, signal);
+    }
+    const body = { ...naming(key), type, instance };
+    await this.#write("PersistentInstanceRequest", body, key, `${type} ${key.service}`, signal);
+  }
+
+  async #write(
+    type: string,
+    body: Json,
+    key: ServiceKey,
+    operation: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    try {
+      await this.#ask(type, body, key, operation, signal, () => undefined);
+    } catch (thrown) {
+      const isAnswer = thrown instanceof DiscoveryError && !thrown.retryable;
+      // The server may still carry it out, after whatever we send next.
+      if (!isAnswer || signal.aborted) {
+        this.close(
+          fault("UNAVAILABLE", this.#where(operation), "the outcome of a write is unknown", thrown),
+        );
+      }
+      throw thrown;
+    }
+  }
+
+  async #subscribe(key: ServiceKey, subscribe: boolean, signal: AbortSignal): Promise<ServiceInfo> {
+    // Always all clusters: a connection has one subscription per service.
+    const body = { ...naming(key), subscribe, clusters: "" };
+    const operation = `${subscribe ? "subscribe to" : "unsubscribe from"} ${key.service}`;
+    return this.#ask("SubscribeServiceRequest", body, key, operation, signal, infoOf);
+  }
+
+  async #setUp(signal: AbortSignal): Promise<void> {
+    const { options, namespace } = this.#context;
+    const operation = "set up";
+    const check = await this.#send("ServerCheckRequest", {}, undefined, operation, signal);
+    this.#refuse(check, operation);
+    this.#stream = this.#connection.stream("/BiRequestStream/requestBiStream", (message) =>
+      this.#received(message),
+    );
+    this.#say("ConnectionSetupRequest", {
+      clientVersion: "Rollcall-NodeJS-Client:v1",
+      tenant: namespace,
+      labels: { source: "sdk", module: "naming", AppName: "rollcall" },
+      // With a table, servers that know abilities confirm the set-up with theirs.
+      abilityTable: {},
+    });
+    const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.readMs)]);
+    if (check.body["supportAbilityNegotiation"] === true) {
+      await Promise.race([
+        this.#acknowledged.promise,
+        sleep(options.readMs, signal, options.clock),
+      ]);
+    }
+    // Until the server has taken the connection in, it does not know us.
+    for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 200)) {
+      const health = await this.#send("HealthCheckRequest", {}, undefined, operation, signal);
+      if (health.body["errorCode"] !== unregistered || deadline.aborted) {
+        this.#refuse(health, operation);
+        return;
+      }
+      await sleep(waitMs, signal, options.clock);
+    }
+  }
+
+  async #stayAlive(): Promise<void> {
+    const { healthCheck, clock, random } = this.#context.options;
+    const { intervalMs, timeoutMs, failures } = healthCheck;
+    const operation = "health check";
+    try {
+      for (;;) {
+        await sleep(intervalMs * (1 - 0.1 * random()), this.ended, clock);
+        for (let failed = 1; ; failed += 1) {
+          const askedAtMs = clock.monotonicMs();
+          try {
+            const answer = await this.#send(
+              "HealthCheckRequest",
+              {},
+              undefined,
+              operation,
+              this.ended,
+              timeoutMs,
+            );
+            this.#refuse(answer, operation);
+            break;
+          } catch (thrown) {
+            this.ended.throwIfAborted();
+            // A push that arrived meanwhile is as good.
+            if (this.#heardAtMs > askedAtMs) break;
+            if (failed === failures) throw thrown;
+          }
+        }
+      }
+    } catch (thrown) {
+      if (this.ended.aborted) return;
+      const reason = "the server does not answer health checks";
+      this.close(fault("UNAVAILABLE", this.#where(operation), reason, thrown));
+    }
+  }
+
+  #received(message: Buffer): void {
+    const { type, json } = this.#read(message, "receive");
+    this.#heardAtMs = this.#context.options.clock.monotonicMs();
+    const { requestId } = json;
+    const answer = { requestId, resultCode: 200, errorCode: 0, success: true };
+    switch (type) {
+      case "SetupAckRequest": {
+        const { abilityTable } = json;
+        this.#persistentByGrpc =
+          isRecord(abilityTable) && abilityTable["supportPersistentInstanceByGrpc"] === true;
+        this.#acknowledged.resolve();
+        return;
+      }
+      case "NotifySubscriberRequest":
+        // First, because whoever does not answer is pushed to again and again, and dropped in the end.
+        this.#say("NotifySubscriberResponse", answer);
+        this.#pushed(json["serviceInfo"]);
+        return;
+      case "ClientDetectionRequest":
+        this.#say("ClientDetectionResponse", answer);
+        return;
+      case "ConnectResetRequest":
+        this.#say("ConnectResetResponse", answer);
+        this.close(
+          fault("UNAVAILABLE", this.#where("stay connected"), "the server asks us to move"),
+        );
+        return;
+      default:
+        this.#say("ErrorResponse", {
+          ...answer,
+          resultCode: 500,
+          errorCode: noHandler,
+          success: false,
+        });
+    }
+  }
+
+  #pushed(raw: unknown): void {
+    if (!isRecord(raw)) return;
+    const { name, groupName } = raw;
+    if (typeof name !== "string" || typeof groupName !== "string") return;
+    const key = { namespace: this.#context.namespace, group: groupName, service: name };
+    try {
+      this.#subscriptions.deliver(key, readServiceInfo(raw));
+    } catch (cause) {
+      const where = this.#where(`receive ${name.slice(0, 255)}`);
+      this.#subscriptions.fail(key, fault("PROTOCOL", where, (cause as Error).message, cause));
+    }
+  }
+
+  #say(type: string, body: Json): void {
+    this.#stream?.send(encodePayload({ type, body: JSON.stringify(body) }));
+  }
+
+  /** One request under our identity; a refused token is fetched anew once. */
+  async #ask<T>(
+    type: string,
+    body: Json,
+    key: ServiceKey | undefined,
+    operation: string,
+    signal: AbortSignal,
+    read: (body: Json) => T,
+  ): Promise<T> {
+    const { access, server } = this.#context;
+    for (;;) {
+      const identity = await access.identity(server, key, signal);
+      const { token, signature } = identity;
+      const headers = { ...signature, ...(token === undefined ? {} : { accessToken: token }) };
+      const answer = await this.#send(type, body, headers, operation, signal);
+      if (answer.body["errorCode"] === forbidden && access.refused(server, identity)) continue;
+      this.#refuse(answer, operation);
+      try {
+        return read(answer.body);
+      } catch (cause) {
+        if (!(cause instanceof ServiceInfoError || cause instanceof BodyError)) throw cause;
+        throw fault("PROTOCOL", this.#where(operation), cause.message, cause);
+      }
+    }
+  }
+
+  async #send(
+    type: string,
+    body: Json,
+    headers: Readonly<Record<string, string>> | undefined,
+    operation: string,
+    signal: AbortSignal,
+    timeoutMs: number = this.#context.options.sendMs + this.#context.options.readMs,
+  ): Promise<{ readonly type: string; readonly body: Json }> {
+    this.#requests += 1;
+    const json = JSON.stringify({ ...body, requestId: String(this.#requests) });
+    const message = encodePayload({ type, headers, body: json });
+    const reply = await this.#connection.unary("/Request/request", message, {
+      operation,
+      timeoutMs,
+      signal,
+    });
+    const answer = this.#read(reply, operation);
+    this.#heardAtMs = this.#context.options.clock.monotonicMs();
+    return { type: answer.type, body: answer.json };
+  }
+
+  #read(message: Buffer, operation: string): { readonly type: string; readonly json: Json } {
+    try {
+      const { type, body } = decodePayload(message);
+      const json = parseJson(body);
+      if (!isRecord(json)) throw new BodyError("the answer is not an object");
+      return { type, json };
+    } catch (cause) {
+      if (!(cause instanceof PayloadError || cause instanceof BodyError)) throw cause;
+      throw fault("PROTOCOL", this.#where(operation), cause.message, cause);
+    }
+  }
+
+  /** Throws when an answer is an error; refusals of rights hide in answers of the ordinary type. */
+  #refuse({ type, body }: { readonly type: string; readonly body: Json }, operation: string): void {
+    const { resultCode, errorCode } = body;
+    if (resultCode === 200 && type !== "ErrorResponse") return;
+    const where = this.#where(operation);
+    const said = `the server answered ${Number(errorCode)}: ${quoted(body["message"])}`;
+    switch (errorCode) {
+      case forbidden:
+        throw fault(
+          "AUTH",
+          where,
+          "the server answered 403: no right to do so, or wrong credentials",
+        );
+      case starting:
+        throw fault("UNAVAILABLE", where, startingReason);
+      case unregistered: {
+        const error = fault(
+          "UNAVAILABLE",
+          where,
+          "the server does not know the connection any more",
+        );
+        this.close(error);
+        throw error;
+      }
+      case noHandler:
+        throw fault("UNSUPPORTED", where, said);
+      case badRequest:
+        throw fault("INVALID", where, said);
+      default:
+        throw fault("UNAVAILABLE", where, said);
+    }
+  }
+
+  #where(operation: string): Where {
+    const { options } = this.#context;
+    return { registry: options.name, operation: `${operation} at ${this.#connection.name}` };
+  }
+}
+
+function naming({ namespace, group, service }: ServiceKey): Json {
+  return { namespace, groupName: group, serviceName: service, module: "naming" };
+}
+
+function infoOf(body: Json): ServiceInfo {
+  return readServiceInfo(body["serviceInfo"]);
+}
+
+function namesOf(body: Json): readonly string[] {
+  const names = body["serviceNames"];
+  if (!Array.isArray(names)) throw new BodyError("the answer has no list of services");
+  return names.filter((name) => typeof name === "string");
+}
+
+function tlsOf({ tls = {} }: ResolvedOptions): Record<string, unknown> {
+  const { ca, cert, key, serverName, verify } = tls;
+  return {
+    ...(ca === undefined ? {} : { ca: [ca].flat() }),
+    ...(cert === undefined ? {} : { cert, key }),
+    ...(serverName === undefined ? {} : { servername: serverName }),
+    ...(verify === false ? { rejectUnauthorized: false } : {}),
+  };
+}
