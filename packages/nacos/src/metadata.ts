@@ -48,13 +48,14 @@ export function fromMetadata(raw: unknown): ReadMetadata {
   const hasTtl = texts[ttlKey] !== undefined;
   const metadata = Object.create(null) as Record<string, string>;
   for (const [key, value] of Object.entries(texts)) {
-    if (!isOurs) metadata[key] = value;
+    if (!isOurs && key !== idKey) metadata[key] = value;
+    else if (!isOurs) continue;
     else if (key.startsWith(escape)) metadata[key.slice(escape.length)] = value;
     else if (!isReserved(key) && !(hasTtl && beatKeys.includes(key))) metadata[key] = value;
   }
   return {
     owner,
-    id: isOurs || idKey in texts ? texts[idKey] : undefined,
+    id: texts[idKey],
     status: isOurs ? nodeStatuses.find((one) => one === texts[statusKey]) : undefined,
     weight: isOurs ? numberOf(texts[weightKey]) : undefined,
     hostname: isOurs ? texts[hostnameKey] : undefined,
