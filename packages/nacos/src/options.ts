@@ -279,8 +279,8 @@ function named(
 ): string {
   const name = value ?? fallback;
   const problem = problemOfName(kind, name);
-  if (problem !== undefined) throw invalid(`${field} ${problem}, got ${show(name)}`);
-  return String(name);
+  if (problem === undefined && typeof name === "string") return name;
+  throw invalid(`${field} ${problem}, got ${show(name)}`);
 }
 
 function registration(given: NacosRegistration | undefined): Filled<NacosRegistration> {

@@ -215,7 +215,7 @@ class NacosRegistry implements Registry {
     const { namespace, group, clusters } = this.#place(scope, operation);
     const problem = problemOfName("service", service);
     if (problem !== undefined) {
-      const got = JSON.stringify(String(service).slice(0, 80));
+      const got = JSON.stringify(service.slice(0, 80));
       throw this.#invalid(operation, `service ${problem}, got ${got}`);
     }
     return { key: { namespace, group, service }, clusters };

@@ -10,9 +10,9 @@ export interface SubscriptionsContext {
   readonly options: ResolvedOptions;
   /** Fires when the connection is gone. */
   readonly ended: AbortSignal;
-  subscribe(key: ServiceKey, signal: AbortSignal): Promise<ServiceInfo>;
-  unsubscribe(key: ServiceKey, signal: AbortSignal): Promise<unknown>;
-  query(key: ServiceKey, signal: AbortSignal): Promise<ServiceInfo>;
+  readonly subscribe: (key: ServiceKey, signal: AbortSignal) => Promise<ServiceInfo>;
+  readonly unsubscribe: (key: ServiceKey, signal: AbortSignal) => Promise<unknown>;
+  readonly query: (key: ServiceKey, signal: AbortSignal) => Promise<ServiceInfo>;
 }
 
 interface Subscription {

@@ -169,7 +169,7 @@ function rawOf(
           ? ["/nacos/v3/admin/core/loader/current", "/nacos/v3/admin/core/loader/reloadClient"]
           : ["/nacos/v2/core/loader/current", "/nacos/v2/core/loader/reloadClient"];
       const answer = JSON.parse(await nacos.call("GET", current)) as Record<string, unknown>;
-      for (const connectionId of Object.keys((answer["data"] ?? answer) as object)) {
+      for (const connectionId of Object.keys(answer["data"] ?? answer)) {
         await nacos.call(version === "3.1" ? "POST" : "GET", move, { connectionId });
       }
     },

@@ -5,6 +5,8 @@ export type { EurekaOptions, EurekaProcess, EurekaTls } from "./eureka.ts";
 export { freePort, isFree } from "./free-port.ts";
 export { startNacos } from "./nacos.ts";
 export type { NacosAuth, NacosOptions, NacosProcess } from "./nacos.ts";
+export { startNacosClient } from "./nacos-client.ts";
+export type { NacosClient } from "./nacos-client.ts";
 export type { NacosVersion } from "./nacos-version.ts";
 export { describeEureka, describeOwnEureka, namespace, sharedEureka } from "./shared-servers.ts";
 export type { SharedEureka } from "./shared-servers.ts";
