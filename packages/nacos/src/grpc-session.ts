@@ -1,17 +1,18 @@
-import { DiscoveryError } from "@rollcall/core";
+import type { DiscoveryError } from "@rollcall/core";
 import { sleep } from "@rollcall/core/adapter";
 
 import type { Access } from "./access.ts";
-import { BodyError, parseJson } from "./body.ts";
-import { fault, quoted, type Where } from "./fault.ts";
+import { BodyError } from "./body.ts";
+import { fault } from "./fault.ts";
+import { GrpcCalls, type Json, unregistered } from "./grpc-calls.ts";
 import { GrpcConnection, type GrpcStream } from "./grpc-connection.ts";
 import type { HttpApi } from "./http-api.ts";
 import type { ServiceKey } from "./names.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { decodePayload, encodePayload, PayloadError } from "./payload.ts";
+import { encodePayload } from "./payload.ts";
 import { isRecord } from "./record.ts";
 import type { Server } from "./server-url.ts";
-import { readServiceInfo, type ServiceInfo, ServiceInfoError } from "./service-info.ts";
+import { readServiceInfo, type ServiceInfo } from "./service-info.ts";
 import type { Session } from "./session.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 import { Subscriptions } from "./subscriptions.ts";
@@ -26,18 +27,8 @@ export interface GrpcSessionContext {
   readonly namespace: string;
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-// Codes of answers that are errors; 301 also comes straight after set-up, while the server is not there yet.
-const starting = 300;
-const unregistered = 301;
+const healthCheckType = "HealthCheckRequest";
 const noHandler = 302;
-const badRequest = 400;
-const forbidden = 403;
-
-/** Why a server that will soon be ready does not take us in. */
-export const startingReason = "the server is starting";
-
 const maxPages = 1_000;
 const pageSize = 500;
 
@@ -52,17 +43,16 @@ export class GrpcSession implements Session {
   readonly kind = "grpc";
   readonly #context: GrpcSessionContext;
   readonly #connection: GrpcConnection;
+  readonly #calls: GrpcCalls;
   readonly #subscriptions: Subscriptions;
   #stream: GrpcStream | undefined;
-  #requests = 0;
-  #heardAtMs: number;
   #acknowledged = Promise.withResolvers<void>();
   #persistentByGrpc = false;
 
   private constructor(context: GrpcSessionContext, connection: GrpcConnection) {
     this.#context = context;
     this.#connection = connection;
-    this.#heardAtMs = context.options.clock.monotonicMs();
+    this.#calls = new GrpcCalls(context, connection);
     this.#subscriptions = new Subscriptions({
       options: context.options,
       ended: connection.closed,
@@ -95,7 +85,7 @@ export class GrpcSession implements Session {
     try {
       await session.#setUp(signal);
     } catch (thrown) {
-      const where = session.#where("set up");
+      const where = session.#calls.where("set up");
       connection.close(fault("UNAVAILABLE", where, "the set-up failed", thrown));
       throw thrown;
     }
@@ -114,7 +104,8 @@ export class GrpcSession implements Session {
 
   async query(key: ServiceKey, signal: AbortSignal): Promise<ServiceInfo> {
     const body = { ...naming(key), cluster: "", healthyOnly: false, udpPort: 0 };
-    return this.#ask("ServiceQueryRequest", body, key, `query ${key.service}`, signal, infoOf);
+    const operation = `query ${key.service}`;
+    return this.#calls.ask({ type: "ServiceQueryRequest", body, operation, signal }, key, infoOf);
   }
 
   follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<ServiceInfo> {
@@ -126,15 +117,8 @@ export class GrpcSession implements Session {
     for (let pageNo = 1; pageNo <= maxPages; pageNo += 1) {
       const key = { namespace: this.#context.namespace, group, service: "" };
       const body = { ...naming(key), pageNo, pageSize, selector: "" };
-      const operation = "list services";
-      const page = await this.#ask(
-        "ServiceListRequest",
-        body,
-        undefined,
-        operation,
-        signal,
-        namesOf,
-      );
+      const request = { type: "ServiceListRequest", body, operation: "list services", signal };
+      const page = await this.#calls.ask(request, undefined, namesOf);
       names.push(...page.map((name) => name.replace(`${group}@@`, "")));
       if (page.length < pageSize) break;
     }
@@ -216,32 +200,24 @@ export class GrpcSession implements Session {
     operation: string,
     signal: AbortSignal,
   ): Promise<void> {
-    try {
-      await this.#ask(type, body, key, operation, signal, () => undefined);
-    } catch (thrown) {
-      const isAnswer = thrown instanceof DiscoveryError && !thrown.retryable;
-      // The server may still carry it out, after whatever we send next.
-      if (!isAnswer || signal.aborted) {
-        this.close(
-          fault("UNAVAILABLE", this.#where(operation), "the outcome of a write is unknown", thrown),
-        );
-      }
-      throw thrown;
-    }
+    const request = { type, body, operation, signal, isWrite: true };
+    await this.#calls.ask(request, key, () => undefined);
   }
 
   async #subscribe(key: ServiceKey, subscribe: boolean, signal: AbortSignal): Promise<ServiceInfo> {
     // Always all clusters: a connection has one subscription per service.
     const body = { ...naming(key), subscribe, clusters: "" };
     const operation = `${subscribe ? "subscribe to" : "unsubscribe from"} ${key.service}`;
-    return this.#ask("SubscribeServiceRequest", body, key, operation, signal, infoOf);
+    const request = { type: "SubscribeServiceRequest", body, operation, signal };
+    return this.#calls.ask(request, key, infoOf);
   }
 
   async #setUp(signal: AbortSignal): Promise<void> {
     const { options, namespace } = this.#context;
     const operation = "set up";
-    const check = await this.#send("ServerCheckRequest", {}, undefined, operation, signal);
-    this.#refuse(check, operation);
+    const request = { body: {}, operation, signal };
+    const check = await this.#calls.send({ ...request, type: "ServerCheckRequest" });
+    this.#calls.check(check, operation);
     this.#stream = this.#connection.stream("/BiRequestStream/requestBiStream", (message) =>
       this.#received(message),
     );
@@ -261,9 +237,9 @@ export class GrpcSession implements Session {
     }
     // Until the server has taken the connection in, it does not know us.
     for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 200)) {
-      const health = await this.#send("HealthCheckRequest", {}, undefined, operation, signal);
+      const health = await this.#calls.send({ ...request, type: healthCheckType });
       if (health.body["errorCode"] !== unregistered || deadline.aborted) {
-        this.#refuse(health, operation);
+        this.#calls.check(health, operation);
         return;
       }
       await sleep(waitMs, signal, options.clock);
@@ -280,20 +256,14 @@ export class GrpcSession implements Session {
         for (let failed = 1; ; failed += 1) {
           const askedAtMs = clock.monotonicMs();
           try {
-            const answer = await this.#send(
-              "HealthCheckRequest",
-              {},
-              undefined,
-              operation,
-              this.ended,
-              timeoutMs,
-            );
-            this.#refuse(answer, operation);
+            const signal = this.ended;
+            const request = { type: healthCheckType, body: {}, operation, signal, timeoutMs };
+            this.#calls.check(await this.#calls.send(request), operation);
             break;
           } catch (thrown) {
             this.ended.throwIfAborted();
             // A push that arrived meanwhile is as good.
-            if (this.#heardAtMs > askedAtMs) break;
+            if (this.#calls.heardAtMs > askedAtMs) break;
             if (failed === failures) throw thrown;
           }
         }
@@ -301,18 +271,17 @@ export class GrpcSession implements Session {
     } catch (thrown) {
       if (this.ended.aborted) return;
       const reason = "the server does not answer health checks";
-      this.close(fault("UNAVAILABLE", this.#where(operation), reason, thrown));
+      this.close(fault("UNAVAILABLE", this.#calls.where(operation), reason, thrown));
     }
   }
 
   #received(message: Buffer): void {
-    const { type, json } = this.#read(message, "receive");
-    this.#heardAtMs = this.#context.options.clock.monotonicMs();
-    const { requestId } = json;
+    const { type, body } = this.#calls.received(message, "receive");
+    const { requestId } = body;
     const answer = { requestId, resultCode: 200, errorCode: 0, success: true };
     switch (type) {
       case "SetupAckRequest": {
-        const { abilityTable } = json;
+        const { abilityTable } = body;
         this.#persistentByGrpc =
           isRecord(abilityTable) && abilityTable["supportPersistentInstanceByGrpc"] === true;
         this.#acknowledged.resolve();
@@ -321,7 +290,7 @@ export class GrpcSession implements Session {
       case "NotifySubscriberRequest":
         // First, because whoever does not answer is pushed to again and again, and dropped in the end.
         this.#say("NotifySubscriberResponse", answer);
-        this.#pushed(json["serviceInfo"]);
+        this.#pushed(body["serviceInfo"]);
         return;
       case "ClientDetectionRequest":
         this.#say("ClientDetectionResponse", answer);
@@ -329,7 +298,7 @@ export class GrpcSession implements Session {
       case "ConnectResetRequest":
         this.#say("ConnectResetResponse", answer);
         this.close(
-          fault("UNAVAILABLE", this.#where("stay connected"), "the server asks us to move"),
+          fault("UNAVAILABLE", this.#calls.where("stay connected"), "the server asks us to move"),
         );
         return;
       default:
@@ -350,110 +319,13 @@ export class GrpcSession implements Session {
     try {
       this.#subscriptions.deliver(key, readServiceInfo(raw));
     } catch (cause) {
-      const where = this.#where(`receive ${name.slice(0, 255)}`);
+      const where = this.#calls.where(`receive ${name.slice(0, 255)}`);
       this.#subscriptions.fail(key, fault("PROTOCOL", where, (cause as Error).message, cause));
     }
   }
 
   #say(type: string, body: Json): void {
     this.#stream?.send(encodePayload({ type, body: JSON.stringify(body) }));
-  }
-
-  /** One request under our identity; a refused token is fetched anew once. */
-  async #ask<T>(
-    type: string,
-    body: Json,
-    key: ServiceKey | undefined,
-    operation: string,
-    signal: AbortSignal,
-    read: (body: Json) => T,
-  ): Promise<T> {
-    const { access, server } = this.#context;
-    for (;;) {
-      const identity = await access.identity(server, key, signal);
-      const { token, signature } = identity;
-      const headers = { ...signature, ...(token === undefined ? {} : { accessToken: token }) };
-      const answer = await this.#send(type, body, headers, operation, signal);
-      if (answer.body["errorCode"] === forbidden && access.refused(server, identity)) continue;
-      this.#refuse(answer, operation);
-      try {
-        return read(answer.body);
-      } catch (cause) {
-        if (!(cause instanceof ServiceInfoError || cause instanceof BodyError)) throw cause;
-        throw fault("PROTOCOL", this.#where(operation), cause.message, cause);
-      }
-    }
-  }
-
-  async #send(
-    type: string,
-    body: Json,
-    headers: Readonly<Record<string, string>> | undefined,
-    operation: string,
-    signal: AbortSignal,
-    timeoutMs: number = this.#context.options.sendMs + this.#context.options.readMs,
-  ): Promise<{ readonly type: string; readonly body: Json }> {
-    this.#requests += 1;
-    const json = JSON.stringify({ ...body, requestId: String(this.#requests) });
-    const message = encodePayload({ type, headers, body: json });
-    const reply = await this.#connection.unary("/Request/request", message, {
-      operation,
-      timeoutMs,
-      signal,
-    });
-    const answer = this.#read(reply, operation);
-    this.#heardAtMs = this.#context.options.clock.monotonicMs();
-    return { type: answer.type, body: answer.json };
-  }
-
-  #read(message: Buffer, operation: string): { readonly type: string; readonly json: Json } {
-    try {
-      const { type, body } = decodePayload(message);
-      const json = parseJson(body);
-      if (!isRecord(json)) throw new BodyError("the answer is not an object");
-      return { type, json };
-    } catch (cause) {
-      if (!(cause instanceof PayloadError || cause instanceof BodyError)) throw cause;
-      throw fault("PROTOCOL", this.#where(operation), cause.message, cause);
-    }
-  }
-
-  /** Throws when an answer is an error; refusals of rights hide in answers of the ordinary type. */
-  #refuse({ type, body }: { readonly type: string; readonly body: Json }, operation: string): void {
-    const { resultCode, errorCode } = body;
-    if (resultCode === 200 && type !== "ErrorResponse") return;
-    const where = this.#where(operation);
-    const said = `the server answered ${Number(errorCode)}: ${quoted(body["message"])}`;
-    switch (errorCode) {
-      case forbidden:
-        throw fault(
-          "AUTH",
-          where,
-          "the server answered 403: no right to do so, or wrong credentials",
-        );
-      case starting:
-        throw fault("UNAVAILABLE", where, startingReason);
-      case unregistered: {
-        const error = fault(
-          "UNAVAILABLE",
-          where,
-          "the server does not know the connection any more",
-        );
-        this.close(error);
-        throw error;
-      }
-      case noHandler:
-        throw fault("UNSUPPORTED", where, said);
-      case badRequest:
-        throw fault("INVALID", where, said);
-      default:
-        throw fault("UNAVAILABLE", where, said);
-    }
-  }
-
-  #where(operation: string): Where {
-    const { options } = this.#context;
-    return { registry: options.name, operation: `${operation} at ${this.#connection.name}` };
   }
 }
 

@@ -3,7 +3,8 @@ import { createBackoff, jitteredInterval, sleep } from "@rollcall/core/adapter";
 
 import type { Access } from "./access.ts";
 import { fault } from "./fault.ts";
-import { GrpcSession, startingReason } from "./grpc-session.ts";
+import { startingReason } from "./grpc-calls.ts";
+import { GrpcSession } from "./grpc-session.ts";
 import type { HttpApi } from "./http-api.ts";
 import { HttpSession } from "./http-session.ts";
 import type { ResolvedOptions } from "./options.ts";

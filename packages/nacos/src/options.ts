@@ -71,7 +71,7 @@ export interface NacosRegistration {
 export interface NacosOptions {
   /** Name in routes, metrics and errors. Default `nacos`. */
   readonly name?: string | undefined;
-  /** Servers of one cluster, `http://user:password@host:8848`; 1–64. */
+  /** Servers of one cluster, `http://user:password@host:8848`; one text may hold several, with commas. 1–64. */
   readonly servers: string | readonly string[];
   /** Context path of servers whose URL has none. Default `/nacos`. */
   readonly prefix?: string | undefined;
@@ -207,7 +207,8 @@ function prefix(value: unknown = "/nacos"): string {
 }
 
 function servers(value: unknown, path: string, offset: number = 1_000): readonly Server[] {
-  const list = typeof value === "string" ? [value] : value;
+  // A comma may be part of a password, so only one before a scheme separates.
+  const list = typeof value === "string" ? value.split(/,(?=\s*https?:\/\/)/i) : value;
   if (!Array.isArray(list) || list.length === 0 || list.length > 64) {
     throw invalid("servers must be 1 to 64 URLs such as http://host:8848");
   }

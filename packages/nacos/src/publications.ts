@@ -105,14 +105,11 @@ export class Publications {
     }
     const own = publication;
     const done = own.tail.then(() => step(own));
-    const settled = done.then(
-      () => undefined,
-      () => undefined,
-    );
-    own.tail = settled;
-    void settled.then(() => {
+    const over = (): void => {
       if (own.tail === settled && own.wanted.size === 0) this.#byKey.delete(text);
-    });
+    };
+    const settled: Promise<unknown> = done.then(over, over);
+    own.tail = settled;
     return done;
   }
 }

@@ -1,6 +1,7 @@
 import {
   defineNode,
   DiscoveryError,
+  maxMetadataBytes,
   type NodeInput,
   type NodeSet,
   type RegisterOptions,
@@ -262,7 +263,11 @@ function identityOf({ servers, place }: ResolvedOptions): string {
   return ["nacos", ...urls, namespace, group, ...clusters].join(" ");
 }
 
-function traitsOf({ protocol, intervalMs }: ResolvedOptions): RegistryTraits {
+/** What we add to metadata at most, with some room. */
+const ownMetadataLength = 1_024;
+
+function traitsOf({ protocol, intervalMs, registration }: ResolvedOptions): RegistryTraits {
+  const holdsAll = registration.maxMetadataLength >= maxMetadataBytes + ownMetadataLength;
   return Object.freeze({
     delivery: protocol === "http" ? "poll" : "push",
     returnMs: protocol === "grpc" ? returnMs : returnMs + intervalMs,
@@ -283,6 +288,10 @@ function traitsOf({ protocol, intervalMs }: ResolvedOptions): RegistryTraits {
       "zone",
       "metadata",
     ] as const),
-    cannot: Object.freeze({}),
+    cannot: Object.freeze(
+      holdsAll
+        ? {}
+        : { R19: `servers take ${registration.maxMetadataLength} characters of metadata` },
+    ),
   });
 }

@@ -30,7 +30,11 @@ const listed = {
 
 describe("an instance of another client", () => {
   test.each<readonly [string, object, Partial<ServiceNode>]>([
-    ["as it is", {}, { id: "10.0.0.5:8080", host: "10.0.0.5", port: 8080, weight: 1, status: "up" }],
+    [
+      "as it is",
+      {},
+      { id: "10.0.0.5:8080", host: "10.0.0.5", port: 8080, weight: 1, status: "up" },
+    ],
     ["of weight 0", { weight: 0 }, { weight: 0, status: "up" }],
     ["of a fractional weight", { weight: 0.25 }, { weight: 0.25 }],
     ["without a weight", { weight: null }, { weight: 100 }],
@@ -93,7 +97,14 @@ describe("an instance of another client", () => {
 describe("an instance of our own", () => {
   const key = fc.oneof(
     fc.string({ unit: "grapheme", minLength: 1, maxLength: 20 }),
-    fc.constantFrom("zone", "secure", "rollcall.owner", "rollcall.meta.zone", "__proto__", "preserved.x"),
+    fc.constantFrom(
+      "zone",
+      "secure",
+      "rollcall.owner",
+      "rollcall.meta.zone",
+      "__proto__",
+      "preserved.x",
+    ),
   );
   const anyNode = fc.record(
     {
@@ -149,7 +160,10 @@ describe("a list", () => {
     const decoder = createDecoder(context);
     const first = decoder.decode([listed, { ...listed, port: 1 }], []);
     const second = decoder.decode(
-      [{ ...listed, metadata: { ...listed.metadata } }, { ...listed, port: 1, weight: 2 }],
+      [
+        { ...listed, metadata: { ...listed.metadata } },
+        { ...listed, port: 1, weight: 2 },
+      ],
       [],
     );
     assert.equal(first.nodes[0], second.nodes[0]);
@@ -157,9 +171,15 @@ describe("a list", () => {
   });
 
   test("is cut down to the clusters that are wanted", () => {
-    const hosts = [listed, { ...listed, port: 1, clusterName: "A" }, { ...listed, port: 2, clusterName: "B" }];
+    const hosts = [
+      listed,
+      { ...listed, port: 1, clusterName: "A" },
+      { ...listed, port: 2, clusterName: "B" },
+    ];
     const ports = (clusters: readonly string[]): number[] =>
-      createDecoder(context).decode(hosts, clusters).nodes.map(({ port }) => port);
+      createDecoder(context)
+        .decode(hosts, clusters)
+        .nodes.map(({ port }) => port);
     assert.deepEqual(ports([]), [8080, 1, 2]);
     assert.deepEqual(ports(["A", "DEFAULT"]), [8080, 1]);
     assert.deepEqual(ports(["C"]), []);
@@ -179,7 +199,7 @@ describe("a list", () => {
     ];
     for (const order of [hosts, hosts.toReversed()]) {
       const { nodes, rejected } = createDecoder(context).decode(order, []);
-      assert.deepEqual(nodes.map(({ port }) => port).sort(), [2, 5]);
+      assert.deepEqual(new Set(nodes.map(({ port }) => port)), new Set([2, 5]));
       assert.deepEqual(rejected, []);
     }
   });

@@ -2,15 +2,12 @@ import { conformance } from "@rollcall/conformance";
 import { describeOwnNacos, type NacosProcess, startNacos } from "@rollcall/testbed";
 import { afterAll, beforeAll, describe, test } from "vitest";
 
-import { nacosSubject } from "./nacos-subject.ts";
-
-// A server drops a connection that died without a word 20 to 28 s later.
-const timing = { ttlMs: 1_500, expiryMs: 40_000, propagationMs: 15_000, noticeMs: 15_000 };
+import { nacosSubject, pushDelay, timing } from "./nacos-subject.ts";
 
 describeOwnNacos("a real Nacos 3.1", () => {
   let server: NacosProcess;
   beforeAll(async () => {
-    server = await startNacos({ version: "3.1" });
+    server = await startNacos({ version: "3.1", properties: pushDelay });
   });
   afterAll(() => server?.stop());
 

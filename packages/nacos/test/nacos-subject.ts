@@ -4,6 +4,7 @@ import {
   faultProxy,
   type Faults,
   type Raw,
+  type RuleId,
   type Subject,
   type Timing,
 } from "@rollcall/conformance";
@@ -30,16 +31,20 @@ export interface NacosSubjectOptions {
   readonly server: () => SubjectServer;
   /** For a server that asks for one. */
   readonly login?: { readonly username: string; readonly password: string } | undefined;
+  /** `http`: gRPC is refused all the time, so the adapter has to find out. Default `grpc`. */
+  readonly transport?: "grpc" | "http" | undefined;
+  /** Whether others use the server too. Default `false`. */
+  readonly isShared?: boolean | undefined;
   readonly rules?: Subject["rules"];
   readonly options?: Partial<NacosOptions> | undefined;
 }
 
 /** One kind of Nacos server as the conformance suite sees it. */
 export function nacosSubject(given: NacosSubjectOptions): Subject {
-  const { name, timing, login, rules } = given;
+  const { name, timing, login, rules, transport = "grpc", isShared = false } = given;
   const options: Partial<NacosOptions> = {
-    protocol: "grpc",
-    intervalMs: 50,
+    protocol: "auto",
+    intervalMs: 100,
     fullReadEveryMs: 1_000,
     timeouts: { connectMs: 500, sendMs: 500, readMs: 1_000 },
     healthCheck: { intervalMs: 300, timeoutMs: 400, failures: 3 },
@@ -56,6 +61,8 @@ export function nacosSubject(given: NacosSubjectOptions): Subject {
     refusedEndings: [" b", "@@b", "é漢"],
     scopes: [{ group_name: "first" }, { group_name: "second" }],
     lacks: {
+      ...(isShared ? { wipe: "the server is shared" } : {}),
+      ...(transport === "http" ? { reset: "a poll has no place that it could lose" } : {}),
       ...(timing.tokenMs === undefined ? { tokens: "the server asks for none" } : {}),
       ...(login === undefined ? { credentials: "the server asks for none" } : {}),
     },
@@ -65,13 +72,18 @@ export function nacosSubject(given: NacosSubjectOptions): Subject {
 }
 
 async function openBed(
-  { server, version, login }: NacosSubjectOptions,
+  { server, version, login, transport = "grpc", isShared = false }: NacosSubjectOptions,
   options: Partial<NacosOptions>,
 ): Promise<Bed> {
   const { url, port, grpcPort } = server();
   const http = await faultProxy({ host: "127.0.0.1", port });
   const grpc = await faultProxy({ host: "127.0.0.1", port: grpcPort });
   const proxies = [http, grpc];
+  if (transport === "http") grpc.refuse();
+  const { wipe, reset, ...raw } = rawOf(rawNacos(url, version, login), version, {
+    cut: () => grpc.cut(),
+    restart: () => server().restart(),
+  });
   const link: NacosOptions = {
     ...options,
     servers: `http://127.0.0.1:${http.port}`,
@@ -81,11 +93,12 @@ async function openBed(
     connect({ credentials } = {}): Registry {
       return nacosRegistry(credentials === "wrong" ? { ...link, password: "not-this-one" } : link);
     },
-    faults: bothFaults(proxies),
-    raw: rawOf(rawNacos(url, version, login), version, {
-      cut: () => grpc.cut(),
-      restart: () => server().restart(),
-    }),
+    faults: bothFaults(transport === "http" ? [http] : proxies),
+    raw: {
+      ...raw,
+      ...(isShared ? {} : { wipe }),
+      ...(transport === "http" ? {} : { reset }),
+    },
     activity: {
       get open() {
         return http.connections + grpc.connections;
@@ -116,7 +129,7 @@ function rawOf(
   nacos: RawNacos,
   version: NacosVersion,
   server: { cut(): void; restart(): Promise<void> },
-): Raw {
+): Raw & Required<Pick<Raw, "wipe" | "reset">> {
   const idOf = ({ ip, port, metadata }: ListedInstance): string =>
     metadata["rollcall.id"] ?? `${ip}:${port}`;
   const all = async (service: string, id: string): Promise<readonly ListedInstance[]> =>
@@ -175,3 +188,22 @@ function rawOf(
     },
   };
 }
+
+/** A server drops a connection that died without a word 20 to 28 s later. */
+export const timing: Timing = {
+  ttlMs: 1_500,
+  expiryMs: 35_000,
+  propagationMs: 15_000,
+  noticeMs: 15_000,
+};
+
+/** What a further mode of a server must keep. */
+export const modeRules: readonly RuleId[] = ["R1", "R2", "R4", "R13", "R14", "R18"];
+
+/**
+ * Half of what a server waits by default before it puts its lists together anew: who is cut off and back
+ * within that time was never away.
+ */
+export const pushDelay: Readonly<Record<string, string>> = {
+  "nacos.naming.push.pushTaskDelay": "250",
+};

@@ -33,12 +33,18 @@ describe("a server's URL", () => {
     assert.equal(server.origin, "http://nacos:8848");
   });
 
-  test.each(["", "nacos:8848", "ftp://nacos", "http://", "http:///nacos", "http://a b", "http://x?y", "http://u:p@"])(
-    "%s is refused",
-    (text) => {
-      assert.throws(() => parseServerUrl(text, ""), ServerUrlError);
-    },
-  );
+  test.each([
+    "",
+    "nacos:8848",
+    "ftp://nacos",
+    "http://",
+    "http:///nacos",
+    "http://a b",
+    "http://x?y",
+    "http://u:p@",
+  ])("%s is refused", (text) => {
+    assert.throws(() => parseServerUrl(text, ""), ServerUrlError);
+  });
 
   test("never shows a password in its complaint", () => {
     assert.throws(
