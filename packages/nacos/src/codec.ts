@@ -7,7 +7,7 @@ import {
 } from "@rollcall/core";
 
 import { fault } from "./fault.ts";
-import { fromMetadata, toMetadata } from "./metadata.ts";
+import { fromMetadata, storedId, toMetadata } from "./metadata.ts";
 import type { Owner } from "./owner.ts";
 import { isRecord } from "./record.ts";
 import type { StoredInstance } from "./stored-instance.ts";
@@ -76,6 +76,15 @@ export function decodeInstance(raw: unknown, context: DecodeContext): Decoded {
   }
 }
 
+/** The id that an element of `hosts` would have as a node, without reading the rest of it. */
+export function idOf(raw: unknown): string | undefined {
+  if (!isRecord(raw)) return undefined;
+  const { ip, port } = raw;
+  return (
+    storedId(raw["metadata"]) ?? usualId({ host: withoutBrackets(String(ip)), port: Number(port) })
+  );
+}
+
 /** How a node is stored. */
 export interface EncodeContext {
   readonly owner: Owner;
@@ -105,7 +114,7 @@ export function encodeInstance(node: ServiceNode, how: EncodeContext): StoredIns
 }
 
 /** The id of a node that has none of its own. */
-function usualId({ host, port }: ServiceNode): string {
+function usualId({ host, port }: Pick<ServiceNode, "host" | "port">): string {
   return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 

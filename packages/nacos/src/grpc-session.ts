@@ -228,7 +228,7 @@ export class GrpcSession implements Session {
       // With a table, servers that know abilities confirm the set-up with theirs.
       abilityTable: {},
     });
-    const deadline = AbortSignal.any([signal, AbortSignal.timeout(options.readMs)]);
+    const untilMs = options.clock.monotonicMs() + options.readMs;
     if (check.body["supportAbilityNegotiation"] === true) {
       await Promise.race([
         this.#acknowledged.promise,
@@ -238,7 +238,7 @@ export class GrpcSession implements Session {
     // Until the server has taken the connection in, it does not know us.
     for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 200)) {
       const health = await this.#calls.send({ ...request, type: healthCheckType });
-      if (health.body["errorCode"] !== unregistered || deadline.aborted) {
+      if (health.body["errorCode"] !== unregistered || options.clock.monotonicMs() > untilMs) {
         this.#calls.check(health, operation);
         return;
       }

@@ -66,6 +66,12 @@ export function fromMetadata(raw: unknown): ReadMetadata {
   };
 }
 
+/** The id that a record's metadata gives it, if it does. */
+export function storedId(raw: unknown): string | undefined {
+  const id = isRecord(raw) ? raw[idKey] : undefined;
+  return typeof id === "string" ? id : undefined;
+}
+
 /** How a record of ours is written. */
 export interface WrittenMetadata {
   readonly owner: Owner;

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import type { ServiceNode } from "@rollcall/core";
 import { type RecordCalls, sleep } from "@rollcall/core/adapter";
 
-import { decodeInstance, type Decoded, encodeInstance } from "./codec.ts";
+import { decodeInstance, type Decoded, encodeInstance, idOf } from "./codec.ts";
 import { fault } from "./fault.ts";
 import type { Link } from "./link.ts";
 import { lengthOf } from "./metadata.ts";
@@ -182,8 +182,9 @@ export class OwnRecord implements RecordCalls {
     const context = { registry: options.name, service: key.service, weight: options.weight };
     const { hosts } = await session.query(key, signal);
     return hosts
+      .filter((host) => idOf(host) === node.id)
       .map((host) => decodeInstance(host, context))
-      .filter((decoded) => decoded.node?.id === node.id);
+      .filter((decoded) => decoded.node !== undefined);
   }
 
   #encode(node: ServiceNode): StoredInstance {

@@ -87,7 +87,11 @@ export class Subscriptions {
       take(subscription, await subscribe(key, signal));
       for (;;) {
         await sleep(fullReadEveryMs * (2 / 3 + (2 / 3) * random()), signal, clock);
-        take(subscription, await query(key, signal));
+        const before = subscription.latest;
+        const info = await query(key, signal);
+        // Newer than all before, whatever the server's clock says; a push meanwhile may be newer still.
+        if (subscription.latest === before) give(subscription, info);
+        else take(subscription, info);
       }
     } catch (thrown) {
       if (!signal.aborted) this.#fail(subscription, thrown);
@@ -116,7 +120,10 @@ export class Subscriptions {
 
 function take(subscription: Subscription, info: ServiceInfo): void {
   // A push may overtake the answer to a question that was asked before it.
-  if (info.lastRefTime < (subscription.latest?.lastRefTime ?? 0)) return;
+  if (info.lastRefTime >= (subscription.latest?.lastRefTime ?? 0)) give(subscription, info);
+}
+
+function give(subscription: Subscription, info: ServiceInfo): void {
   subscription.latest = info;
   for (const follower of subscription.followers) follower.set(info);
 }

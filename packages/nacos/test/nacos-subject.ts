@@ -80,9 +80,10 @@ async function openBed(
   const grpc = await faultProxy({ host: "127.0.0.1", port: grpcPort });
   const proxies = [http, grpc];
   if (transport === "http") grpc.refuse();
-  const { wipe, reset, ...raw } = rawOf(rawNacos(url, version, login), version, {
+  const raw = rawOf(rawNacos(url, version, login), version, {
     cut: () => grpc.cut(),
-    restart: () => server().restart(),
+    ...(isShared ? {} : { restart: () => server().restart() }),
+    hasReset: transport === "grpc",
   });
   const link: NacosOptions = {
     ...options,
@@ -94,11 +95,7 @@ async function openBed(
       return nacosRegistry(credentials === "wrong" ? { ...link, password: "not-this-one" } : link);
     },
     faults: bothFaults(transport === "http" ? [http] : proxies),
-    raw: {
-      ...raw,
-      ...(isShared ? {} : { wipe }),
-      ...(transport === "http" ? {} : { reset }),
-    },
+    raw,
     activity: {
       get open() {
         return http.connections + grpc.connections;
@@ -128,8 +125,8 @@ function bothFaults(proxies: readonly FaultProxy[]): Faults {
 function rawOf(
   nacos: RawNacos,
   version: NacosVersion,
-  server: { cut(): void; restart(): Promise<void> },
-): Raw & Required<Pick<Raw, "wipe" | "reset">> {
+  server: { cut(): void; readonly restart?: () => Promise<void>; readonly hasReset: boolean },
+): Raw {
   const idOf = ({ ip, port, metadata }: ListedInstance): string =>
     metadata["rollcall.id"] ?? `${ip}:${port}`;
   const all = async (service: string, id: string): Promise<readonly ListedInstance[]> =>
@@ -175,18 +172,21 @@ function rawOf(
       await nacos.edit(service, own, { weight: 7 });
       return { weight: 7 };
     },
-    wipe: () => server.restart(),
-    async reset() {
-      const [current, move] =
-        version === "3.1"
-          ? ["/nacos/v3/admin/core/loader/current", "/nacos/v3/admin/core/loader/reloadClient"]
-          : ["/nacos/v2/core/loader/current", "/nacos/v2/core/loader/reloadClient"];
-      const answer = JSON.parse(await nacos.call("GET", current)) as Record<string, unknown>;
-      for (const connectionId of Object.keys(answer["data"] ?? answer)) {
-        await nacos.call(version === "3.1" ? "POST" : "GET", move, { connectionId });
-      }
-    },
+    ...(server.restart === undefined ? {} : { wipe: server.restart }),
+    ...(server.hasReset ? { reset: () => moveAll(nacos, version) } : {}),
   };
+}
+
+/** Has the server ask every client to move, as operators do to spread them. */
+async function moveAll(nacos: RawNacos, version: NacosVersion): Promise<void> {
+  const [current, method, move] =
+    version === "3.1"
+      ? ["/nacos/v3/admin/core/loader/current", "POST", "/nacos/v3/admin/core/loader/reloadClient"]
+      : ["/nacos/v2/core/loader/current", "GET", "/nacos/v2/core/loader/reloadClient"];
+  const answer = JSON.parse(await nacos.call("GET", current)) as Record<string, unknown>;
+  for (const connectionId of Object.keys(answer["data"] ?? answer)) {
+    await nacos.call(method, move, { connectionId });
+  }
 }
 
 /** A server drops a connection that died without a word 20 to 28 s later. */
