@@ -30,7 +30,8 @@ export interface GrpcTarget {
 
 /** A stream in both directions. */
 export interface GrpcStream {
-  send(message: Buffer): void;
+  /** @param onSent  Called once the operating system has it. */
+  send(message: Buffer, onSent?: () => void): void;
 }
 
 /** Data the other side may send before we have read it, in bytes. */
@@ -140,8 +141,8 @@ export class GrpcConnection {
       this.close(fault("UNAVAILABLE", where, "the server ended the connection")),
     );
     return {
-      send: (one) => {
-        if (!stream.destroyed) stream.write(frame(one));
+      send: (one, onSent) => {
+        if (!stream.destroyed) stream.write(frame(one), onSent);
       },
     };
   }

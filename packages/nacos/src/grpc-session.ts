@@ -296,10 +296,10 @@ export class GrpcSession implements Session {
         this.#say("ClientDetectionResponse", answer);
         return;
       case "ConnectResetRequest":
-        this.#say("ConnectResetResponse", answer);
-        this.close(
-          fault("UNAVAILABLE", this.#calls.where("stay connected"), "the server asks us to move"),
-        );
+        this.#say("ConnectResetResponse", answer, () => {
+          const where = this.#calls.where("stay connected");
+          this.close(fault("UNAVAILABLE", where, "the server asks us to move"));
+        });
         return;
       default:
         this.#say("ErrorResponse", {
@@ -324,8 +324,8 @@ export class GrpcSession implements Session {
     }
   }
 
-  #say(type: string, body: Json): void {
-    this.#stream?.send(encodePayload({ type, body: JSON.stringify(body) }));
+  #say(type: string, body: Json, onSent?: () => void): void {
+    this.#stream?.send(encodePayload({ type, body: JSON.stringify(body) }), onSent);
   }
 }
 

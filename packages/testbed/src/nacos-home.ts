@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { rmSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,18 +12,32 @@ export interface NacosHome {
   remove(): Promise<void>;
 }
 
-/** Makes the folder and writes the settings, where no list of processes shows them. */
+// Large, so not even a run that was interrupted leaves one behind.
+const folders = new Set<string>();
+process.on("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+});
+
+/**
+ * Makes the folder and writes the settings, where no list of processes shows them.
+ *
+ * @param settingsIn  The settings; they may name the files, which are in the folder `conf`.
+ */
 export async function createNacosHome(
-  settings: Readonly<Record<string, string>>,
+  settingsIn: (conf: string) => Readonly<Record<string, string>>,
   files: Readonly<Record<string, string>> = {},
 ): Promise<NacosHome> {
   const folder = await mkdtemp(join(tmpdir(), "rollcall-nacos-"));
   const conf = join(folder, "conf");
-  const remove = (): Promise<void> => rm(folder, { recursive: true, force: true, maxRetries: 3 });
+  folders.add(folder);
+  const remove = async (): Promise<void> => {
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    folders.delete(folder);
+  };
   try {
     await mkdir(conf);
     await mkdir(join(folder, "tmp"));
-    const lines = Object.entries(settings).map(([key, value]) => `${key}=${escape(value)}`);
+    const lines = Object.entries(settingsIn(conf)).map(([key, value]) => `${key}=${escape(value)}`);
     const all = { ...files, "application.properties": `${lines.join("\n")}\n` };
     for (const [name, text] of Object.entries(all)) {
       await writeFile(join(conf, name), text, { mode: 0o600 });

@@ -223,8 +223,25 @@ async function homeOf(
     }),
     ...settings,
   };
-  if (issued === undefined) return createNacosHome(all);
-  return createNacosHome(all, { "cert.pem": issued.certPem, "key.pem": issued.keyPem });
+  if (issued === undefined) return createNacosHome(() => all);
+  return createNacosHome((conf) => ({ ...tlsSettings(conf), ...all }), {
+    "cert.pem": issued.certPem,
+    "key.pem": issued.keyPem,
+  });
+}
+
+function tlsSettings(conf: string): Record<string, string> {
+  const [certificate, key] = [join(conf, "cert.pem"), join(conf, "key.pem")];
+  const rpc = "nacos.remote.server.rpc.tls";
+  return {
+    "server.ssl.certificate": certificate,
+    "server.ssl.certificate-private-key": key,
+    [`${rpc}.enableTls`]: "true",
+    // Otherwise plain connections are taken as well.
+    [`${rpc}.compatibility`]: "false",
+    [`${rpc}.certChainFile`]: `file:${certificate}`,
+    [`${rpc}.certPrivateKey`]: `file:${key}`,
+  };
 }
 
 /** A port whose companions are free as well. */
