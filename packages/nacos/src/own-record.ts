@@ -44,8 +44,30 @@ export class OwnRecord implements RecordCalls {
     this.#owner = { generation, token: randomBytes(8).toString("hex"), write: 0 };
   }
 
+  /**
+   * Whether servers would take the node.
+   *
+   * @throws DiscoveryError `INVALID`.
+   */
+  check(node: ServiceNode): void {
+    const { options } = this.#context;
+    const { maxMetadataLength } = options.registration;
+    const where = { registry: options.name, operation: `register ${node.service}/${node.id}` };
+    if (node.weight > maxWeight) {
+      const got = `got ${node.weight}`;
+      throw fault("INVALID", where, `weight must be at most ${maxWeight} for Nacos, ${got}`);
+    }
+    const length = lengthOf(this.#encode(node).metadata);
+    if (length > maxMetadataLength) {
+      const bound = `at most ${maxMetadataLength} characters with what is added to it`;
+      const fix = "shorten it, or raise registration.maxMetadataLength when the server takes more";
+      throw fault("INVALID", where, `metadata must have ${bound}, got ${length}; ${fix}`);
+    }
+  }
+
   readonly put = async (node: ServiceNode, signal: AbortSignal): Promise<void> => {
     const { link, key } = this.#context;
+    this.check(node);
     const session = await link.session(signal);
     if (this.#instance === undefined) await this.#becomeYoungest(node, session, signal);
     this.#owner = { ...this.#owner, write: this.#owner.write + 1 };
@@ -70,7 +92,7 @@ export class OwnRecord implements RecordCalls {
     if (!(await session.beat(key, instance, signal))) return "gone";
     if (options.clock.monotonicMs() < this.#checkAtMs) return "held";
     this.#checkLater();
-    return this.#check(node, instance, session, signal);
+    return this.#look(node, instance, session, signal);
   };
 
   readonly remove = async (node: ServiceNode, signal: AbortSignal): Promise<void> => {
@@ -90,7 +112,7 @@ export class OwnRecord implements RecordCalls {
   };
 
   /** Looks at what is stored: whether another process has our id by now, and whether ours is there. */
-  async #check(
+  async #look(
     node: ServiceNode,
     instance: StoredInstance,
     session: Session,
@@ -189,28 +211,13 @@ export class OwnRecord implements RecordCalls {
 
   #encode(node: ServiceNode): StoredInstance {
     const { options, cluster, ttlMs } = this.#context;
-    const { ephemeral, maxMetadataLength } = options.registration;
-    const where = { registry: options.name, operation: `register ${node.service}/${node.id}` };
-    const instance = encodeInstance(node, {
+    const { ephemeral } = options.registration;
+    return encodeInstance(node, {
       owner: this.#owner,
       cluster,
       ephemeral,
       ttlMs: ephemeral ? ttlMs : undefined,
     });
-    if (node.weight > maxWeight) {
-      throw fault(
-        "INVALID",
-        where,
-        `weight must be at most ${maxWeight} for Nacos, got ${node.weight}`,
-      );
-    }
-    const length = lengthOf(instance.metadata);
-    if (length > maxMetadataLength) {
-      const bound = `at most ${maxMetadataLength} characters with what we add`;
-      const fix = "shorten it, or raise nacos.core.param.check and registration.maxMetadataLength";
-      throw fault("INVALID", where, `metadata must have ${bound}, got ${length}; ${fix}`);
-    }
-    return instance;
   }
 
   #checkLater(): void {

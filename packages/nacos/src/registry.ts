@@ -23,7 +23,6 @@ import { type Place, placeOf, problemOfName, scopeKeys, type ServiceKey } from "
 import { createDecoder, type Decoder } from "./node-set.ts";
 import {
   maxTtlMs,
-  maxWeight,
   minTtlMs,
   type NacosOptions,
   type ResolvedOptions,
@@ -114,7 +113,10 @@ class NacosRegistry implements Registry {
       throw this.#invalid("register", "scope.clusters must be one cluster for a registration");
     }
     const [cluster = this.#options.registration.cluster] = inScope;
-    const entering = this.#register(node, { key, cluster, ttlMs }, options.signal);
+    const link = this.#link(key.namespace);
+    const record = new OwnRecord({ options: this.#options, link, key, cluster, ttlMs });
+    record.check(node);
+    const entering = this.#register(node, { record, link, ttlMs, signal: options.signal });
     this.#entering.add(entering);
     const entered = (): boolean => this.#entering.delete(entering);
     entering.then(entered, entered);
@@ -160,14 +162,17 @@ class NacosRegistry implements Registry {
 
   async #register(
     node: ServiceNode,
-    place: { readonly key: ServiceKey; readonly cluster: string; readonly ttlMs: number },
-    signal: AbortSignal | undefined,
+    how: {
+      readonly record: OwnRecord;
+      readonly link: Link;
+      readonly ttlMs: number;
+      readonly signal: AbortSignal | undefined;
+    },
   ): Promise<Registration> {
     const { clock, random } = this.#options;
-    const { key, ttlMs } = place;
-    const link = this.#link(key.namespace);
+    const { link, ttlMs, signal } = how;
+    const { put, renew, remove } = how.record;
     const release = link.hold();
-    const { put, renew, remove } = new OwnRecord({ options: this.#options, link, ...place });
     try {
       const registration = await keepRegistered({
         registry: this.name,
@@ -196,17 +201,8 @@ class NacosRegistry implements Registry {
   /** The node to register; without a weight of its own it gets the one other Nacos clients write. */
   #define(input: NodeInput): ServiceNode {
     const checked = defineNode(input);
-    const node =
-      input.weight === undefined
-        ? defineNode({ ...checked, weight: this.#options.registration.weight })
-        : checked;
-    if (node.weight > maxWeight) {
-      throw this.#invalid(
-        "register",
-        `weight must be at most ${maxWeight} for Nacos, got ${node.weight}`,
-      );
-    }
-    return node;
+    const { weight } = this.#options.registration;
+    return input.weight === undefined ? defineNode({ ...checked, weight }) : checked;
   }
 
   #locate(

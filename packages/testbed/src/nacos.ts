@@ -91,7 +91,11 @@ export async function startNacos(options: NacosOptions = {}): Promise<NacosProce
     await home.remove();
   };
   try {
-    server = await start();
+    server = await start().catch((error: unknown) => {
+      // Its database gives up after ten seconds, which a busy machine may need to create it.
+      if (!String(error).includes("Login timeout exceeded")) throw error;
+      return start();
+    });
     if (auth !== undefined) {
       await initialiseNacosUser(url, version, auth.password);
     }
@@ -176,6 +180,8 @@ function jvmFlags(home: NacosHome, properties: Readonly<Record<string, string>> 
     "user.home": home.folder,
     // Changes are gathered for half a second before they are pushed; read before the settings, too.
     "nacos.naming.push.pushTaskDelay": "20",
+    // Its database need not survive a power cut.
+    "derby.system.durability": "test",
     ...properties,
   };
   return [
