@@ -6,6 +6,7 @@ import { startConsul } from "./consul.ts";
 import { eurekaProgram, eurekaVersion, startEureka } from "./eureka.ts";
 import { statusOf } from "./http-status.ts";
 import { probeZookeeper, startZookeeper, zookeeperProgram, zookeeperVersion } from "./zookeeper.ts";
+import { nacosProgram, nacosVersion, probeNacos, startNacos } from "./nacos.ts";
 
 /** One server of a kind, shared by all test files of a run. */
 export interface SharedServer {
@@ -81,5 +82,15 @@ export const registryKinds: readonly RegistryKind[] = [
       const server = await startZookeeper();
       return { url: server.connectString, version: server.version, stop: () => server.stop() };
     },
+  },
+  {
+    name: "nacos",
+    envName: "ROLLCALL_NACOS_URL",
+    probe: (url) => probeNacos(url),
+    prepare: async () => {
+      const [v3, v2] = await Promise.all([nacosProgram("3.1"), nacosProgram("2.5")]);
+      return `${nacosVersion("3.1", v3)}, ${nacosVersion("2.5", v2)}`;
+    },
+    start: () => startNacos(),
   },
 ];

@@ -1,0 +1,24 @@
+import { conformance } from "@rollcall/conformance";
+import { describeOwnNacos, type NacosProcess, startNacos } from "@rollcall/testbed";
+import { afterAll, beforeAll, describe, test } from "vitest";
+
+import { nacosSubject, pushDelay, timing } from "./nacos-subject.ts";
+
+describeOwnNacos("a real Nacos 3.1 that cannot be reached over gRPC", () => {
+  let server: NacosProcess;
+  beforeAll(async () => {
+    server = await startNacos({ version: "3.1", properties: pushDelay });
+  });
+  afterAll(() => server?.stop());
+
+  conformance(
+    { describe, test },
+    nacosSubject({
+      name: "Nacos 3.1 over HTTP",
+      version: "3.1",
+      timing,
+      server: () => server,
+      transport: "http",
+    }),
+  );
+});

@@ -1,0 +1,106 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { type JavaProgram, javaProgram } from "./java.ts";
+
+const answerDeadlineMs = 60_000;
+
+/** The official Java client, as a process of its own. */
+export interface NacosClient extends AsyncDisposable {
+  readonly version: string;
+  /**
+   * Has it do something: `register SERVICE GROUP IP PORT WEIGHT CLUSTER KEY=VALUE…`, `batch SERVICE GROUP IP PORT…`,
+   * `deregister SERVICE GROUP IP PORT CLUSTER`, `subscribe SERVICE GROUP`, `list SERVICE GROUP`,
+   * `select SERVICE GROUP`, `sign ACCESSKEY SECRETKEY SERVICE GROUP`, one word each.
+   *
+   * @throws Error with what the client says
+   */
+  run(...words: readonly string[]): Promise<string>;
+  /** The newest that subscriptions of a service heard: `IP:PORT WEIGHT HEALTHY`, with commas between. */
+  heard(service: string): string | undefined;
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
+}
+
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/**
+ * Starts the client, fetching and compiling it on first use.
+ *
+ * @param properties its own: `serverAddr`, `username`, `password`, `namespace`…; without `serverAddr` it only signs
+ * @throws Error saying what is missing, or with what it printed
+ */
+export async function startNacosClient(
+  properties: Readonly<Record<string, string>>,
+): Promise<NacosClient> {
+  const program = await clientProgram();
+  const child = spawn(
+    program.java,
+    ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classPath(program), "NacosClient"],
+    { stdio: ["pipe", "pipe", "pipe"] },
+  );
+  running.add(child);
+  const ended = once(child, "close").then(() => running.delete(child));
+  let errors = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    errors = (errors + text).slice(-4_000);
+  });
+  child.stdin.on("error", () => {});
+  const news = new Map<string, string>();
+  const waiting: PromiseWithResolvers<string>[] = [];
+  createInterface({ input: child.stdout }).on("line", (line) => {
+    const [kind = "", ...words] = line.split("\t");
+    if (kind === "event") news.set(words[0] ?? "", words[1] ?? "");
+    else if (kind === "error") waiting.shift()?.reject(new Error(words.join(" ")));
+    else if (kind === "ok" || kind === "ready") waiting.shift()?.resolve(words.join(" "));
+  });
+  void ended.then(() => {
+    for (const one of waiting) one.reject(new Error(`the Java client has ended: ${errors}`));
+    return undefined;
+  });
+  const say = async (line: string): Promise<string> => {
+    const answer = Promise.withResolvers<string>();
+    waiting.push(answer);
+    child.stdin.write(`${line}\n`);
+    const late = setTimeout(
+      () => answer.reject(new Error(`the Java client does not answer: ${errors}`)),
+      answerDeadlineMs,
+    );
+    return answer.promise.finally(() => clearTimeout(late));
+  };
+  const kill = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  try {
+    await say(
+      Object.entries({ namingLoadCacheAtStart: "false", ...properties })
+        .map(([key, value]) => `${key}=${value}`)
+        .join("\t"),
+    );
+  } catch (error) {
+    await kill();
+    throw error;
+  }
+  return {
+    version: program.jars.map((jar) => /^nacos-client-(\d.*)\.jar$/.exec(jar)?.[1]).find(Boolean) ?? "?",
+    run: (...words) => say(words.join("\t")),
+    heard: (service) => news.get(service),
+    kill,
+    [Symbol.asyncDispose]: kill,
+  };
+}
+
+function clientProgram(): Promise<JavaProgram> {
+  // The same from src/ and from dist/.
+  const sources = fileURLToPath(new URL("../java/nacos-client", import.meta.url));
+  return javaProgram("nacos-client", sources);
+}
+
+function classPath(program: JavaProgram): string {
+  return program.classPath((jar) => !jar.startsWith("ecj-"));
+}

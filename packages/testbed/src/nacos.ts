@@ -1,0 +1,262 @@
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CertificateAuthority } from "./certificates.ts";
+import { freePort, isFree } from "./free-port.ts";
+import { statusOf } from "./http-status.ts";
+import { type JavaProgram, javaProgram } from "./java.ts";
+import { createNacosHome, type NacosHome, tokenSecret } from "./nacos-home.ts";
+import { initialiseNacosUser } from "./nacos-user.ts";
+import type { NacosVersion } from "./nacos-version.ts";
+import { type ServerProcess, startServerProcess } from "./server-process.ts";
+
+/** How a real Nacos server is started. Without options: 3.1, open to everybody, changes pushed at once. */
+export interface NacosOptions {
+  /** Default `"3.1"`. */
+  readonly version?: NacosVersion | undefined;
+  /** Default: one of four free ones: this, the next thousand for gRPC, and two more. */
+  readonly port?: number | undefined;
+  /** Asks for a token; the only user is `nacos`. */
+  readonly auth?: NacosAuth | undefined;
+  /** gRPC with TLS on its port, with a certificate for 127.0.0.1 and localhost of this authority; HTTPS beside it. */
+  readonly tls?: { readonly authority: CertificateAuthority } | undefined;
+  /** More settings, or other values for those set here: `"nacos.core.param.check.enabled": "false"`. */
+  readonly settings?: Readonly<Record<string, string>> | undefined;
+  /** More `-D` properties of the JVM: `"nacos.naming.push.pushTaskDelay": "500"`. */
+  readonly properties?: Readonly<Record<string, string>> | undefined;
+}
+
+/** The login of {@link NacosOptions}. */
+export interface NacosAuth {
+  readonly password: string;
+  /** Seconds a token is good for. Default 18 000. */
+  readonly tokenSeconds?: number | undefined;
+}
+
+/** A real Nacos server of our own, standalone, running natively. */
+export interface NacosProcess extends AsyncDisposable {
+  /** `http://127.0.0.1:PORT`; never with user info. */
+  readonly url: string;
+  readonly port: number;
+  /** Always `port + 1000`. */
+  readonly grpcPort: number;
+  /** Of the server's jars, and who built them: the Nacos project itself publishes none. */
+  readonly version: string;
+  /** The end of what the server printed. */
+  logTail(): string;
+  /** Ends it in good order and forgets everything. Idempotent. */
+  stop(): Promise<void>;
+  /** Ends it as a crash does. */
+  kill(): Promise<void>;
+  /** Freezes it: connections stay open and nothing is answered. */
+  pause(): Promise<void>;
+  /** Ends {@link NacosProcess.pause}. */
+  resume(): void;
+  /**
+   * Stops it if it runs, and starts it on the same ports. Ephemeral instances are gone; what Nacos keeps on disk is not:
+   * persistent instances, users.
+   */
+  restart(): Promise<void>;
+}
+
+/**
+ * Starts a real Nacos server on 127.0.0.1, fetching and compiling it on first use, and waits until it serves. Its gRPC
+ * port listens on all interfaces, whatever it is told.
+ *
+ * @throws Error saying what is missing (Java, Maven, a dependency), or with the end of the server's log.
+ */
+export async function startNacos(options: NacosOptions = {}): Promise<NacosProcess> {
+  const { version = "3.1", auth } = options;
+  const program = await nacosProgram(version);
+  const port = options.port ?? (await freeNacosPort());
+  const home = await homeOf(options, version, port);
+  const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
+  const start = (): Promise<ServerProcess> =>
+    startServerProcess({
+      what: `Nacos ${version} on port ${port}`,
+      command: program.java,
+      args: [
+        ...jvmFlags(home, options.properties),
+        "-cp",
+        [home.conf, classPath(program)].join(":"),
+        "NacosServer",
+      ],
+      isReady: async () => {
+        const ca = options.tls?.authority.caPem;
+        return (await statusOf(url + readyPath[version], { ca })) === 200;
+      },
+    });
+  let server: ServerProcess | undefined;
+  const stop = async (): Promise<void> => {
+    await server?.stop();
+    await home.remove();
+  };
+  try {
+    server = await start().catch((error: unknown) => {
+      // Its database gives up after ten seconds, which a busy machine may need to create it.
+      if (!String(error).includes("Login timeout exceeded")) throw error;
+      return start();
+    });
+    if (auth !== undefined) {
+      await initialiseNacosUser(url, version, auth.password);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const running = (): ServerProcess => server as ServerProcess;
+  return {
+    url,
+    port,
+    grpcPort: port + 1000,
+    version: nacosVersion(version, program),
+    logTail: () => running().logTail(),
+    stop,
+    kill: () => running().kill(),
+    pause: () => running().pause(),
+    resume: () => running().resume(),
+    restart: async () => {
+      await running().stop();
+      server = await start();
+    },
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** The server's jars and its class, fetched and compiled on first use. */
+export function nacosProgram(version: NacosVersion): Promise<JavaProgram> {
+  // The same from src/ and from dist/.
+  const sources = fileURLToPath(new URL(`../java/nacos-${version}`, import.meta.url));
+  return javaProgram(`nacos-${version}`, sources);
+}
+
+/** `3.1.0-bugfix (built by io.github.pig-mesh.nacos)`. */
+export function nacosVersion(version: NacosVersion, { jars }: JavaProgram): string {
+  const [, found = "?"] =
+    jars.map((jar) => /^nacos-naming-(\d.*)\.jar$/.exec(jar)).find(Boolean) ?? [];
+  return `${found} (built by ${builtBy[version]})`;
+}
+
+/**
+ * The version of a server that runs already.
+ *
+ * @throws Error when it does not answer, or not as a Nacos server that is ready
+ */
+export async function probeNacos(url: string): Promise<string> {
+  const origin = new URL(url).origin;
+  for (const version of ["3.1", "2.5"] as const) {
+    if ((await statusOf(origin + readyPath[version])) === 200) {
+      return version === "3.1" ? "3 (it does not tell which)" : "2 (it does not tell which)";
+    }
+  }
+  throw new Error("neither version of the API says that it is ready");
+}
+
+/** Answers 200 when the server serves, with or without a token. */
+const readyPath: Readonly<Record<NacosVersion, string>> = {
+  "3.1": "/nacos/v3/admin/core/state/readiness",
+  "2.5": "/nacos/v1/ns/operator/metrics",
+};
+
+const builtBy: Readonly<Record<NacosVersion, string>> = {
+  "3.1": "io.github.pig-mesh.nacos",
+  "2.5": "io.xuxiaowei.nacos",
+};
+
+function classPath(program: JavaProgram): string {
+  const first = (jar: string): boolean => jar.startsWith("hessian-4");
+  const rest = program.classPath((jar) => !first(jar) && !jar.startsWith("ecj-"));
+  return [...program.jars.filter(first).map(() => program.classPath(first)), rest].join(":");
+}
+
+/** A small and quickly started JVM. */
+function jvmFlags(home: NacosHome, properties: Readonly<Record<string, string>> = {}): string[] {
+  const all = {
+    "file.encoding": "UTF-8",
+    "java.io.tmpdir": join(home.folder, "tmp"),
+    // Before the settings are read.
+    "nacos.home": home.folder,
+    "nacos.logs.path": join(home.folder, "logs"),
+    "nacos.standalone": "true",
+    "user.home": home.folder,
+    // Changes are gathered for half a second before they are pushed; read before the settings, too.
+    "nacos.naming.push.pushTaskDelay": "20",
+    // Its database need not survive a power cut.
+    "derby.system.durability": "test",
+    ...properties,
+  };
+  return [
+    "-Xms128m",
+    "-Xmx384m",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    ...["lang", "lang.reflect", "util"].map(
+      (name) => `--add-opens=java.base/java.${name}=ALL-UNNAMED`,
+    ),
+    ...Object.entries(all).map(([key, value]) => `-D${key}=${value}`),
+  ];
+}
+
+async function homeOf(
+  { auth, tls, settings }: NacosOptions,
+  version: NacosVersion,
+  port: number,
+): Promise<NacosHome> {
+  const isOn = String(auth !== undefined);
+  const issued = tls?.authority.issue("nacos", ["127.0.0.1", "localhost"]);
+  const all: Record<string, string> = {
+    [version === "3.1" ? "nacos.server.main.port" : "server.port"]: String(port),
+    "server.address": "127.0.0.1",
+    "nacos.server.ip": "127.0.0.1",
+    "nacos.inetutils.ip-address": "127.0.0.1",
+    "server.tomcat.accesslog.enabled": "false",
+    "spring.main.banner-mode": "off",
+    "nacos.core.auth.enabled": isOn,
+    "nacos.core.auth.admin.enabled": isOn,
+    "nacos.core.auth.system.type": "nacos",
+    "nacos.core.auth.plugin.nacos.token.secret.key": tokenSecret(),
+    "nacos.core.auth.server.identity.key": "rollcall",
+    "nacos.core.auth.server.identity.value": tokenSecret(),
+    ...(auth?.tokenSeconds !== undefined && {
+      "nacos.core.auth.plugin.nacos.token.expire.seconds": String(auth.tokenSeconds),
+    }),
+    ...(version === "2.5" && {
+      "server.servlet.contextPath": "/nacos",
+      "server.error.include-message": "ALWAYS",
+      "spring.autoconfigure.exclude":
+        "org.springframework.boot.autoconfigure.jdbc.DataSourceAutoConfiguration",
+      "management.metrics.export.elastic.enabled": "false",
+      "management.metrics.export.influx.enabled": "false",
+    }),
+    ...settings,
+  };
+  if (issued === undefined) return createNacosHome(() => all);
+  return createNacosHome((conf) => ({ ...tlsSettings(conf), ...all }), {
+    "cert.pem": issued.certPem,
+    "key.pem": issued.keyPem,
+  });
+}
+
+function tlsSettings(conf: string): Record<string, string> {
+  const [certificate, key] = [join(conf, "cert.pem"), join(conf, "key.pem")];
+  const rpc = "nacos.remote.server.rpc.tls";
+  return {
+    "server.ssl.certificate": certificate,
+    "server.ssl.certificate-private-key": key,
+    [`${rpc}.enableTls`]: "true",
+    // Otherwise plain connections are taken as well.
+    [`${rpc}.compatibility`]: "false",
+    [`${rpc}.certChainFile`]: `file:${certificate}`,
+    [`${rpc}.certPrivateKey`]: `file:${key}`,
+  };
+}
+
+/** A port whose companions are free as well. */
+async function freeNacosPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    // Above, the one for gRPC would be among the kernel's own.
+    if (port > 30_900) continue;
+    const others = await Promise.all([port + 1000, port + 1001, port - 1000].map(isFree));
+    if (others.every(Boolean)) return port;
+  }
+}
