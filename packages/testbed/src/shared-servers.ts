@@ -54,34 +54,6 @@ export const describeNacos: DescribeShared = onShared("nacos");
 export const describeOwnNacos: DescribeOwn = onOwn("nacos");
 export const sharedNacos: SharedServerOf = sharedOf("nacos");
 
-/** The Nacos server that all files of a run share. Use names of your own: {@link namespace}. */
-export interface SharedNacos {
-  /** `http://host:port`, with user info when the environment gave it. gRPC is at the port + 1000. */
-  readonly url: string;
-  readonly version: string;
-}
-
-/**
- * The shared Nacos server of this run.
- *
- * @throws Error with the reason when there is none: call it inside {@link describeNacos}.
- */
-export function sharedNacos(): SharedNacos {
-  const { shared } = availability("nacos");
-  if ("reason" in shared) throw new Error(`no Nacos server: ${shared.reason}`);
-  return shared;
-}
-
-/** A suite that uses the shared Nacos server; skipped as {@link describeEureka} is. */
-export function describeNacos(title: string, body: (nacos: SharedNacos) => void): void {
-  describeWith(title, availability("nacos").shared, body);
-}
-
-/** A suite that starts Nacos servers of its own, with `startNacos`; skipped as {@link describeEureka} is. */
-export function describeOwnNacos(title: string, body: () => void): void {
-  describeWith(title, availability("nacos").own, body);
-}
-
 /**
  * Makes service names that no other test file uses: `namespace("adapter")("orders")` is `adapter-1f9c2a6b-orders`.
  */

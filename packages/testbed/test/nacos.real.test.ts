@@ -50,52 +50,59 @@ describeNacos("the shared Nacos server", (nacos) => {
   });
 });
 
-describe.each([{ version: "3.1" }, { version: "2.5" }] as const)("Nacos $version", ({ version }) => {
-  describeOwnNacos("a server of one's own", () => {
-    test("freezes, and comes back empty on its ports after a crash", async () => {
-      await using server = await startNacos({ version });
-      assert.match(server.version, new RegExp(`^${version.replace(".", "\\.")}\\.\\d`));
-      assert.equal(server.grpcPort, server.port + 1000);
-      assert.equal(await canConnect(server.grpcPort), true);
-      assert.equal(await register(server, "kept"), 200);
-      await until(async () => (await ports(server, "kept")).length === 1, { what: "an instance" });
+describe.each([{ version: "3.1" }, { version: "2.5" }] as const)(
+  "Nacos $version",
+  ({ version }) => {
+    describeOwnNacos("a server of one's own", () => {
+      test("freezes, and comes back empty on its ports after a crash", async () => {
+        await using server = await startNacos({ version });
+        assert.match(server.version, new RegExp(`^${version.replace(".", "\\.")}\\.\\d`));
+        assert.equal(server.grpcPort, server.port + 1000);
+        assert.equal(await canConnect(server.grpcPort), true);
+        assert.equal(await register(server, "kept"), 200);
+        await until(async () => (await ports(server, "kept")).length === 1, {
+          what: "an instance",
+        });
 
-      await server.pause();
-      await expect(
-        fetch(server.url, { signal: AbortSignal.timeout(300), headers: { connection: "close" } }),
-      ).rejects.toThrow();
-      server.resume();
+        await server.pause();
+        await expect(
+          fetch(server.url, { signal: AbortSignal.timeout(300), headers: { connection: "close" } }),
+        ).rejects.toThrow();
+        server.resume();
 
-      await server.kill();
-      assert.equal(await isFree(server.port), true);
-      await server.restart();
-      assert.deepEqual(await ports(server, "kept"), []);
+        await server.kill();
+        assert.equal(await isFree(server.port), true);
+        await server.restart();
+        assert.deepEqual(await ports(server, "kept"), []);
 
-      await server.stop();
-      await server.stop();
-      assert.equal(await isFree(server.port), true);
+        await server.stop();
+        await server.stop();
+        assert.equal(await isFree(server.port), true);
+      });
+
+      test("asks for a token, and lets the user in that it was given", async () => {
+        const auth = { password: "p@ss wörd/%&+=", tokenSeconds: 60 };
+        await using server = await startNacos({ version, auth });
+        assert.equal(await register(server, "closed"), 403);
+        const path = version === "3.1" ? "/nacos/v3/auth/user/login" : "/nacos/v1/auth/login";
+        const body = new URLSearchParams({ username: "nacos", password: auth.password });
+        const response = await fetch(server.url + path, { method: "POST", body });
+        const { accessToken, tokenTtl } = (await response.json()) as Record<string, unknown>;
+        assert.equal(typeof accessToken, "string");
+        assert.equal(tokenTtl, 60);
+      });
     });
-
-    test("asks for a token, and lets the user in that it was given", async () => {
-      const auth = { password: "p@ss wörd/%&+=", tokenSeconds: 60 };
-      await using server = await startNacos({ version, auth });
-      assert.equal(await register(server, "closed"), 403);
-      const path = version === "3.1" ? "/nacos/v3/auth/user/login" : "/nacos/v1/auth/login";
-      const body = new URLSearchParams({ username: "nacos", password: auth.password });
-      const response = await fetch(server.url + path, { method: "POST", body });
-      const { accessToken, tokenTtl } = (await response.json()) as Record<string, unknown>;
-      assert.equal(typeof accessToken, "string");
-      assert.equal(tokenTtl, 60);
-    });
-  });
-});
+  },
+);
 
 describeOwnNacos("Nacos with TLS", () => {
   test("is served on both ports, and plain text on neither", async () => {
     const authority = createAuthority();
     await using server = await startNacos({ tls: { authority } });
     assert.ok(server.url.startsWith("https://"));
-    await expect(fetch(server.url.replace("https", "http"))).resolves.toMatchObject({ status: 400 });
+    await expect(fetch(server.url.replace("https", "http"))).resolves.toMatchObject({
+      status: 400,
+    });
   });
 });
 

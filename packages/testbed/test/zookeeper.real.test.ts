@@ -36,7 +36,7 @@ describeZookeeper("the shared ZooKeeper server", (zookeeper) => {
 
   test("is met by services that register with Curator, and leave when they end", async () => {
     const name = namespace("curator");
-    const given = { connectString: zookeeper.connectString, base: "/curator", service: name("a") };
+    const given = { connectString: zookeeper.url, base: "/curator", service: name("a") };
     await using one = await startCuratorProvider({ ...given, id: "one" });
     await using two = await startCuratorProvider({ ...given, id: "two" });
     const seen = await instances(one.url, name("a"));

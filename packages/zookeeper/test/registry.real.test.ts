@@ -35,7 +35,7 @@ function subscribed(kind: string): EventEmitter {
 const node = (service: string, id: string, port = 8080) =>
   ({ service, id, host: "10.0.0.1", port }) as const;
 
-describeZookeeper("a registry on the shared ZooKeeper server", ({ connectString }) => {
+describeZookeeper("a registry on the shared ZooKeeper server", ({ url: connectString }) => {
   const name = namespace("zk");
   const servers = connectString;
 
