@@ -7,12 +7,16 @@ import { consulRegistry } from "../packages/consul/dist/index.js";
 import { memoryRegistry } from "../packages/core/dist/index.js";
 import { etcdRegistry } from "../packages/etcd/dist/index.js";
 import { eurekaRegistry } from "../packages/eureka/dist/index.js";
+import { nacosRegistry } from "../packages/nacos/dist/index.js";
+import { zookeeperRegistry } from "../packages/zookeeper/dist/index.js";
 
 const registries = [
   { title: "Memory", registry: memoryRegistry() },
   { title: "Eureka", registry: eurekaRegistry({ servers: "http://127.0.0.1:8761/eureka/" }) },
   { title: "etcd", registry: etcdRegistry({ hosts: "http://127.0.0.1:2379" }) },
   { title: "Consul", registry: consulRegistry({ servers: "http://127.0.0.1:8500" }) },
+  { title: "ZooKeeper", registry: zookeeperRegistry({ servers: "127.0.0.1:2181" }) },
+  { title: "Nacos", registry: nacosRegistry({ servers: "http://127.0.0.1:8848" }) },
 ];
 const table = renderTraitsTable(
   registries.map(({ title, registry }) => ({ title, traits: registry.traits })),

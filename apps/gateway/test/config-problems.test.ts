@@ -123,12 +123,12 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "another kind of registry",
     "listen: [{ port: 9080 }]\ndiscovery: { dns: { servers: [a] } }\nroutes: []\n",
-    "c.yaml:2:14: discovery.dns: the registry type dns is not supported in this version (supported: eureka, etcd, consul)",
+    "c.yaml:2:14: discovery.dns: the registry type dns is not supported in this version (supported: eureka, etcd, consul, zookeeper, nacos)",
   ],
   [
     "a type that is no word",
     "listen: [{ port: 9080 }]\ndiscovery: { eu: { type: 5 } }\nroutes: []\n",
-    "c.yaml:2:26: discovery.eu.type must be one of eureka, etcd, consul, got 5",
+    "c.yaml:2:26: discovery.eu.type must be one of eureka, etcd, consul, zookeeper, nacos, got 5",
   ],
   [
     "what etcd does not take",

@@ -64,7 +64,7 @@ discovery: { eureka: { host: ["http://memory.invalid"] } }
 export function inMemory(
   make: (options: { readonly name: string }) => Registry,
 ): RegistryFactories {
-  return { eureka: make, etcd: make, consul: make };
+  return { eureka: make, etcd: make, consul: make, zookeeper: make, nacos: make };
 }
 
 /**

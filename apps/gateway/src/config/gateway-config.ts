@@ -2,6 +2,8 @@ import type { ConsulOptions } from "@rollcall/consul";
 import type { NodeInput } from "@rollcall/core";
 import type { EtcdOptions } from "@rollcall/etcd";
 import type { EurekaOptions } from "@rollcall/eureka";
+import type { NacosOptions } from "@rollcall/nacos";
+import type { ZookeeperOptions } from "@rollcall/zookeeper";
 
 import type { Rewrite } from "../routing/rewrite.ts";
 
@@ -20,6 +22,8 @@ export interface RegistryOptions {
   readonly eureka: EurekaOptions;
   readonly etcd: EtcdOptions;
   readonly consul: ConsulOptions;
+  readonly zookeeper: ZookeeperOptions;
+  readonly nacos: NacosOptions;
 }
 
 /** One registry of `discovery`. */

@@ -1,4 +1,12 @@
-const secretKeys: ReadonlySet<PropertyKey> = new Set(["password", "token", "key", "username"]);
+const secretKeys: ReadonlySet<PropertyKey> = new Set([
+  "password",
+  "token",
+  "key",
+  "username",
+  "user",
+  "access_key",
+  "secret_key",
+]);
 
 /** What stands in place of a secret. */
 export const redacted = "***";

@@ -48,10 +48,8 @@ export const unsupportedRegistries: readonly string[] = [
   "consul_kv",
   "dns",
   "kubernetes",
-  "nacos",
   "polaris",
   "tars",
-  "zookeeper",
 ];
 
 /** Balancing algorithms of APISIX that are not in this version. */

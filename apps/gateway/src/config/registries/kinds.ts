@@ -5,16 +5,20 @@ import { unsupportedRegistries } from "../refusal.ts";
 import { type ConsulInput, consulKind } from "./consul.ts";
 import { type EtcdInput, etcdKind } from "./etcd.ts";
 import { type EurekaInput, eurekaKind } from "./eureka.ts";
+import { type NacosInput, nacosKind } from "./nacos.ts";
 import type { RegistryKind } from "./registry-kind.ts";
+import { type ZookeeperInput, zookeeperKind } from "./zookeeper.ts";
 
 /** One entry of `discovery`, as written. */
-export type RegistryInput = EurekaInput | EtcdInput | ConsulInput;
+export type RegistryInput = EurekaInput | EtcdInput | ConsulInput | ZookeeperInput | NacosInput;
 
 /** Every kind of registry this version knows, by the word that `type` says. */
 export const registryKinds: Readonly<Record<RegistryConfig["type"], RegistryKind>> = {
   eureka: eurekaKind,
   etcd: etcdKind,
   consul: consulKind,
+  zookeeper: zookeeperKind,
+  nacos: nacosKind,
 };
 
 /** The words. */
