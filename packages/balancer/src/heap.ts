@@ -1,5 +1,6 @@
 /** Children per parent: their keys lie together in memory, and there are half as many levels as with two. */
-const arity = 4;
+const arityBits = 2;
+const arity: number = 1 << arityBits;
 /** Keys that are equal must not be torn apart by the last bit of a sum. */
 const tolerance = 1e-9;
 
@@ -32,9 +33,10 @@ export class Heap {
     this.orders = Uint32Array.from(orders ?? keys.keys());
     this.#length = keys.length;
     // A sorted array is a heap.
-    this.#numbers = Uint32Array.from(keys, (_, number) => number).sort((a, b) =>
-      this.#isBefore(a, keys[a] ?? 0, b, keys[b] ?? 0) ? -1 : 1,
-    );
+    this.#numbers = Uint32Array.from(keys, (_, number) => number).sort((a, b) => {
+      const difference = (keys[a] ?? 0) - (keys[b] ?? 0);
+      return Math.abs(difference) <= tolerance ? (this.#isFirst(a, b) ? -1 : 1) : difference;
+    });
     this.#ordered = Float64Array.from(this.#numbers, (number) => keys[number] ?? 0);
     this.#places = new Uint32Array(keys.length);
     for (const [place, number] of this.#numbers.entries()) this.#places[number] = place;
@@ -76,52 +78,60 @@ export class Heap {
 
   #sink(from: number, number: number): void {
     const ordered = this.#ordered;
+    const numbers = this.#numbers;
+    const places = this.#places;
+    const length = this.#length;
     const key = this.keys[number] ?? 0;
     let place = from;
     for (;;) {
       const start = place * arity + 1;
-      const end = Math.min(start + arity, this.#length);
+      const end = Math.min(start + arity, length);
       let least = number;
       let leastKey = key;
       let leastPlace = place;
       for (let child = start; child < end; child += 1) {
         const childKey = ordered[child] ?? 0;
         if (childKey > leastKey + tolerance) continue;
-        const other = this.#numbers[child] ?? 0;
-        if (!this.#isBefore(other, childKey, least, leastKey)) continue;
+        const other = numbers[child] ?? 0;
+        if (childKey >= leastKey - tolerance && !this.#isFirst(other, least)) continue;
         least = other;
         leastKey = childKey;
         leastPlace = child;
       }
       if (leastPlace === place) break;
-      this.#put(place, least);
+      numbers[place] = least;
+      ordered[place] = leastKey;
+      places[least] = place;
       place = leastPlace;
     }
-    this.#put(place, number);
+    numbers[place] = number;
+    ordered[place] = key;
+    places[number] = place;
   }
 
   #rise(from: number, number: number): void {
+    const ordered = this.#ordered;
+    const numbers = this.#numbers;
     const key = this.keys[number] ?? 0;
     let place = from;
     while (place > 0) {
-      const parent = Math.floor((place - 1) / arity);
-      const above = this.#numbers[parent] ?? 0;
-      if (!this.#isBefore(number, key, above, this.#ordered[parent] ?? 0)) break;
-      this.#put(place, above);
+      const parent = (place - 1) >> arityBits;
+      const above = numbers[parent] ?? 0;
+      const aboveKey = ordered[parent] ?? 0;
+      if (key > aboveKey + tolerance) break;
+      if (key >= aboveKey - tolerance && !this.#isFirst(number, above)) break;
+      numbers[place] = above;
+      ordered[place] = aboveKey;
+      this.#places[above] = place;
       place = parent;
     }
-    this.#put(place, number);
-  }
-
-  #put(place: number, number: number): void {
-    this.#numbers[place] = number;
-    this.#ordered[place] = this.keys[number] ?? 0;
+    numbers[place] = number;
+    ordered[place] = key;
     this.#places[number] = place;
   }
 
-  #isBefore(a: number, aKey: number, b: number, bKey: number): boolean {
-    const difference = aKey - bKey;
-    if (difference > tolerance) return false;
-    return difference < -tolerance || (this.orders[a] ?? 0) < (this.orders[b] ?? 0);
+  /** Which of two with equal keys is first. */
+  #isFirst(a: number, b: number): boolean {
+    return (this.orders[a] ?? 0) < (this.orders[b] ?? 0);
   }
 }

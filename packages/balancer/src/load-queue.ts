@@ -96,6 +96,7 @@ export class LoadQueue implements Group<LoadTurn> {
   relieve(turn: LoadTurn): void {
     if (!this.#open) return;
     this.#inFlight -= 1;
+    this.#catchUp(turn);
     this.#move(turn);
   }
 
@@ -112,9 +113,7 @@ export class LoadQueue implements Group<LoadTurn> {
       const { first: order } = this.#heap;
       const first = order === undefined ? undefined : this.#turns[order];
       if (first === undefined) return undefined;
-      if (first.dueAt < this.#now - tolerance) {
-        // Its turns passed while it was busy. Looked at only now, since until now others were before it.
-        first.passUntil(this.#now);
+      if (this.#catchUp(first)) {
         this.#move(first);
       } else if (skip?.(first.node) === true) {
         this.#passed.push(first);
@@ -123,6 +122,13 @@ export class LoadQueue implements Group<LoadTurn> {
         return first;
       }
     }
+  }
+
+  /** Lets the turns pass that a node missed while it was busy; whether there were any. */
+  #catchUp(turn: LoadTurn): boolean {
+    if (turn.dueAt >= this.#now - tolerance) return false;
+    turn.passUntil(this.#now);
+    return true;
   }
 
   /** A node that is skipped again and again loses its turns, when others took them. */
