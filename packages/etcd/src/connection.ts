@@ -63,7 +63,8 @@ export class Connection {
 
   /** Whether new exchanges may begin here. */
   get usable(): boolean {
-    return this.#fault === undefined && !this.#retired && !this.#session.closed;
+    const { closed, destroyed } = this.#session;
+    return this.#fault === undefined && !this.#retired && !closed && !destroyed;
   }
 
   get isClosed(): boolean {
@@ -78,16 +79,20 @@ export class Connection {
   ): Exchange {
     let over = false;
     this.#exchanges += 1;
-    const end = (failure?: RpcFailure): void => {
-      if (over) return;
+    /** Whether it was not over before. */
+    const leave = (): boolean => {
+      if (over) return false;
       over = true;
       this.#left();
-      handler.ended(failure);
+      return true;
+    };
+    const end = (failure?: RpcFailure): void => {
+      if (leave()) handler.ended(failure);
     };
     if (!this.usable) {
       const failure = this.#fault ?? broken(this.host.url);
       queueMicrotask(() => end(failure));
-      return { send() {}, finish() {}, cancel: () => (over = true) };
+      return { send() {}, finish() {}, cancel: leave };
     }
     const stream = this.#session.request({
       ":method": "POST",
@@ -143,10 +148,7 @@ export class Connection {
         if (!stream.destroyed) stream.end();
       },
       cancel: () => {
-        if (over) return;
-        over = true;
-        this.#left();
-        stream.close(constants.NGHTTP2_CANCEL);
+        if (leave()) stream.close(constants.NGHTTP2_CANCEL);
       },
     };
   }
@@ -216,7 +218,7 @@ export class Connection {
     return this.#options.clock.after(delayMs, () => {
       this.#cancelWatchdog = undefined;
       const asked = this.#asked;
-      if (asked?.bytesRead !== this.#socket.bytesRead || this.#fault !== undefined) return;
+      if (asked?.bytesRead !== this.#socket.bytesRead || this.#session.destroyed) return;
       const { clock, silenceMs } = this.#options;
       const leftMs = asked.atMs + silenceMs - clock.monotonicMs();
       if (leftMs > silenceMs / 2) {

@@ -7,6 +7,7 @@ import {
   type ServiceNode,
 } from "@rollcall/core";
 
+import type { Codec, RecordPlace } from "./codec.ts";
 import type { FollowedSet } from "./follow.ts";
 import type { KeyValue } from "./messages.ts";
 import { type DecodeContext, decodeStored } from "./stored-node.ts";
@@ -69,21 +70,32 @@ export class NodeTable implements FollowedSet {
 
   /** Undefined when the key is none of this service. */
   #decode(kv: KeyValue): Entry | undefined {
-    const { codec, prefix, service, registry } = this.#context;
+    const { codec, prefix, service } = this.#context;
     const { modRevision } = kv;
     const key = kv.key.toString("utf8");
-    if (!isUtf8(kv.key)) {
-      const operation = `decode a record of ${service}`;
-      const reason = "the key is not UTF-8";
-      const error = new DiscoveryError({ code: "RECORD", registry, operation, reason });
-      return { modRevision, rejected: { key, error } };
-    }
-    const place = codec.locate(key.slice(prefix.length));
-    if (place?.service !== service) return undefined;
     try {
+      if (!isUtf8(kv.key)) throw this.#error("the key is not UTF-8");
+      const place = placeOf(codec, key.slice(prefix.length));
+      if (place === "unreadable") throw this.#error("the codec cannot read the key");
+      if (place?.service !== service) return undefined;
       return { modRevision, node: decodeStored(kv.value, place, this.#context) };
     } catch (error) {
       return { modRevision, rejected: { key, error: error as DiscoveryError } };
     }
+  }
+
+  #error(reason: string): DiscoveryError {
+    const { registry, service } = this.#context;
+    const operation = `decode a record of ${service}`;
+    return new DiscoveryError({ code: "RECORD", registry, operation, reason });
+  }
+}
+
+/** A codec of somebody's own may throw at a key it does not expect. */
+function placeOf(codec: Codec, key: string): RecordPlace | "unreadable" | undefined {
+  try {
+    return codec.locate(key);
+  } catch {
+    return "unreadable";
   }
 }

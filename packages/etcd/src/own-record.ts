@@ -28,8 +28,8 @@ export interface OwnRecordContext extends DecodeContext {
 
 /** Rounds of "somebody changed it meanwhile" before a call gives up; the next heartbeat goes on. */
 const maxRounds = 5;
-/** Values we wrote that are remembered: a write that timed out may still be the one that is stored. */
-const maxWritten = 4;
+/** Values of writes without an answer that are remembered: one of them may be, or become, what is stored. */
+const maxUnanswered = 4;
 
 /**
  * The wire calls of one registration.
@@ -47,7 +47,7 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
   #entered = false;
   /** Of the key as we know it; 0: not there. */
   #modRevision = 0;
-  readonly #written: Buffer[] = [];
+  readonly #unanswered: Buffer[] = [];
   #edits: NodeEdits = noEdits;
   /** What the store holds, or held until it lost it. */
   #held: ServiceNode | undefined;
@@ -144,7 +144,6 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
       const id = await lease.granted();
       signal.throwIfAborted();
       const value = this.#valueOf(node);
-      if (value !== undefined) this.#remember(value);
       const write: Write = value === undefined ? { delete: true } : { put: { value, lease: id } };
       try {
         const limits = this.#limits(signal);
@@ -163,7 +162,11 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
           lease.lost(id);
           continue;
         }
-        if (!(thrown instanceof DiscoveryError) || thrown.retryable) this.#doubtful = id;
+        if (!(thrown instanceof DiscoveryError) || thrown.retryable) {
+          this.#doubtful = id;
+          if (value !== undefined) this.#unanswered.push(value);
+          if (this.#unanswered.length > maxUnanswered) this.#unanswered.shift();
+        }
         throw thrown;
       }
     }
@@ -176,10 +179,9 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
    * @returns Whether the record is otherwise ours.
    */
   #learn(node: ServiceNode, stored: KeyValue): boolean {
+    if (this.#valueOf(node)?.equals(stored.value) === true) return true;
     // A late write of our own is no operator's word.
-    if (this.#written.some((value) => value.equals(stored.value))) {
-      return this.#valueOf(node)?.equals(stored.value) ?? false;
-    }
+    if (this.#unanswered.some((value) => value.equals(stored.value))) return false;
     const own = this.#decode(this.#encode(node), node);
     const found = this.#decode(stored.value, node);
     if (own === undefined || found === undefined || !isWhole(own, found)) return false;
@@ -226,12 +228,6 @@ export class OwnRecord implements RecordCalls, LeaseHolder {
     } catch {
       return undefined;
     }
-  }
-
-  #remember(value: Buffer): void {
-    if (this.#written.at(-1)?.equals(value) === true) return;
-    this.#written.push(value);
-    if (this.#written.length > maxWritten) this.#written.shift();
   }
 
   #limits(signal: AbortSignal): CallLimits {

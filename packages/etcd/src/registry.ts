@@ -85,6 +85,7 @@ class EtcdRegistry implements Registry {
     checkScope(options.scope, this);
     this.#checkName("service", node.service, "register");
     this.#checkName("id", node.id, "register");
+    this.#checkWritable(node);
     const { ttlMs = this.#options.ttlMs } = options;
     const [min, max] = ttlBounds;
     if (!Number.isFinite(ttlMs) || ttlMs < min || ttlMs > max) {
@@ -205,6 +206,15 @@ class EtcdRegistry implements Registry {
     if (name.isWellFormed()) return;
     const shown = JSON.stringify(name.slice(0, 80));
     throw this.#invalid(verb, `${field} must be well-formed Unicode, got ${shown}`);
+  }
+
+  #checkWritable(node: ServiceNode): void {
+    const { codec } = this.#options;
+    try {
+      codec.encode(node);
+    } catch {
+      throw this.#invalid("register", `the codec ${codec.name} cannot write the node`);
+    }
   }
 
   #linked(signal: AbortSignal | undefined): AbortSignal {

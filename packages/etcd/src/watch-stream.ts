@@ -93,6 +93,11 @@ export class WatchStream {
     operation: string,
     handler: WatchHandler,
   ): () => void {
+    if (this.#ended) {
+      // Between the moment it was chosen and this one.
+      handler.failed(this.#error("UNAVAILABLE", operation, "the stream has just ended"));
+      return () => undefined;
+    }
     this.#lastId += 1;
     const id = this.#lastId;
     const { clock, requestMs } = this.#context;
