@@ -18,3 +18,8 @@ export type { ZookeeperOptions, ZookeeperProcess } from "./zookeeper.ts";
 export type { ZookeeperTls } from "./zookeeper-config.ts";
 export { startZookeeperEnsemble } from "./zookeeper-ensemble.ts";
 export type { ZookeeperEnsemble } from "./zookeeper-ensemble.ts";
+export { startSpringZookeeperProvider } from "./spring-zookeeper-provider.ts";
+export type {
+  SpringZookeeperProvider,
+  SpringZookeeperProviderOptions,
+} from "./spring-zookeeper-provider.ts";

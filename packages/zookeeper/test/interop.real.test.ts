@@ -5,6 +5,7 @@ import {
   describeZookeeper,
   namespace,
   startCuratorProvider,
+  startSpringZookeeperProvider,
   startZookeeper,
   until,
 } from "@rollcall/testbed";
@@ -116,6 +117,72 @@ describeZookeeper("Curator with Spring Cloud Zookeeper's payload, in Java", ({ c
     assert.equal((await read("plain"))?.metadata["instance_status"], "OUT_OF_SERVICE");
     await registration.deregister();
     assert.equal(await read("plain"), undefined);
+  });
+});
+
+interface SpringInstance {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly secure: boolean;
+  readonly uri: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+describeZookeeper("a Spring Boot application", ({ connectString }) => {
+  test("is a node, and its discovery client finds what we register", async () => {
+    await using world = new World();
+    const name = namespace("spring");
+    const registry = world.registry({ servers: connectString });
+    const view = world.view(registry, name("theirs"));
+    await view.ready();
+    await using spring = await startSpringZookeeperProvider({
+      connectString,
+      appName: name("theirs"),
+      settings: { "spring.cloud.zookeeper.discovery.metadata.zone": "a" },
+    });
+    await until(() => view.nodes.length === 1, { what: "Spring's registration" });
+    const [theirs] = view.nodes;
+    assert.deepEqual(
+      [theirs?.host, theirs?.port, theirs?.secure, theirs?.zone, theirs?.status],
+      ["127.0.0.1", spring.port, false, "a", "up"],
+    );
+
+    const service = name("ours");
+    const ours = await registry.register({
+      service,
+      id: "plain",
+      host: "10.0.0.1",
+      port: 8080,
+      metadata: { version: "2" },
+    });
+    await registry.register({ service, id: "tls", host: "10.0.0.2", port: 8443, secure: true });
+    const seen = async (): Promise<Map<string, SpringInstance>> => {
+      const response = await fetch(`${spring.url}/instances/${service}`);
+      const instances = (await response.json()) as SpringInstance[];
+      return new Map(instances.map((one) => [one.host, one]));
+    };
+    const found = await until(
+      async () => {
+        const instances = await seen();
+        return instances.size === 2 && instances;
+      },
+      { what: "both to be found" },
+    );
+    const plain = found.get("10.0.0.1");
+    assert.deepEqual(
+      [plain?.port, plain?.secure, plain?.uri, plain?.metadata["version"]],
+      [8080, false, "http://10.0.0.1:8080", "2"],
+    );
+    const secure = found.get("10.0.0.2");
+    assert.deepEqual(
+      [secure?.port, secure?.secure, secure?.uri],
+      [8443, true, "https://10.0.0.2:8443"],
+    );
+    await ours.deregister();
+    await until(async () => !(await seen()).has("10.0.0.1"), { what: "ours to leave" });
+    await spring.stop();
+    await until(() => view.snapshot.all.length === 0, { what: "Spring's to leave" });
   });
 });
 
