@@ -22,8 +22,12 @@ interface CuratorInstance {
   readonly port: number | null;
   readonly sslPort: number | null;
   readonly uri: string;
-  readonly payloadId: string;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly enabled: boolean;
+  readonly payload: {
+    readonly id: string;
+    readonly name: string;
+    readonly metadata: Readonly<Record<string, string>>;
+  };
 }
 
 async function seenByCurator(url: string, service: string): Promise<CuratorInstance[]> {
@@ -95,7 +99,8 @@ describeZookeeper("Curator with Spring Cloud Zookeeper's payload, in Java", ({ c
       (await seenByCurator(reader.url, service)).find((one) => one.id === id);
     const plain = await read("plain");
     assert.ok(plain !== undefined);
-    const { metadata, ...facts } = plain;
+    const { payload, ...facts } = plain;
+    const { metadata } = payload;
     assert.deepEqual(facts, {
       id: "plain",
       name: service,
@@ -103,8 +108,9 @@ describeZookeeper("Curator with Spring Cloud Zookeeper's payload, in Java", ({ c
       port: 8080,
       sslPort: null,
       uri: "http://10.0.0.1:8080",
-      payloadId: service,
+      enabled: true,
     });
+    assert.equal(payload.name, service);
     assert.equal(metadata["instance_status"], "UP");
     assert.equal(metadata["version"], "2");
     assert.equal(metadata["odd é"], '"');
@@ -114,9 +120,41 @@ describeZookeeper("Curator with Spring Cloud Zookeeper's payload, in Java", ({ c
     assert.equal(secure?.port, null);
     assert.equal(secure?.uri, "https://[2001:db8::1]:8443");
     await registration.update({ status: "draining" });
-    assert.equal((await read("plain"))?.metadata["instance_status"], "OUT_OF_SERVICE");
+    assert.equal((await read("plain"))?.payload.metadata["instance_status"], "OUT_OF_SERVICE");
     await registration.deregister();
     assert.equal(await read("plain"), undefined);
+  });
+});
+
+describeZookeeper("Curator with Dubbo's payload, in Java", ({ connectString }) => {
+  test("reads what we register, and is read", async () => {
+    await using world = new World();
+    const name = namespace("dubbo");
+    await using dubbo = await startCuratorProvider({
+      connectString,
+      base: "/services",
+      service: name("theirs"),
+      id: "10.0.0.1:20880",
+      payload: "dubbo",
+    });
+    const registry = world.registry({ servers: connectString, codec: "dubbo" });
+    const view = world.view(registry, name("theirs"));
+    await shows(view, ["10.0.0.1:20880"]);
+    assert.equal(view.nodes[0]?.metadata["written-by"], "curator");
+
+    const service = name("ours");
+    const node = { service, host: "10.0.0.2", port: 20_880, metadata: { protocol: "tri" } };
+    const registration = await registry.register(node);
+    const [ours] = await seenByCurator(dubbo.url, service);
+    assert.deepEqual(
+      [ours?.id, ours?.address, ours?.port, ours?.enabled, ours?.payload.id, ours?.payload.name],
+      ["10.0.0.2:20880", "10.0.0.2", 20_880, true, "10.0.0.2:20880", service],
+    );
+    const { metadata } = ours?.payload ?? {};
+    assert.equal(metadata?.["dubbo.endpoints"], '[{"port":20880,"protocol":"tri"}]');
+    await registration.update({ status: "draining" });
+    const drained = await seenByCurator(dubbo.url, service);
+    assert.ok(drained.every(({ enabled }) => !enabled));
   });
 });
 
