@@ -4,16 +4,23 @@ import { statusOf } from "./http-status.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
 import { zookeeperProgram } from "./zookeeper.ts";
 
-/** A Java service that registers itself with Curator's service discovery, as Spring Cloud Zookeeper does. */
+/** A Java service that registers itself with Curator's service discovery, as Spring Cloud Zookeeper and Dubbo do. */
 export interface CuratorProviderOptions {
   readonly connectString: string;
   /** Curator's base path, such as `/services`. */
   readonly base: string;
   readonly service: string;
   readonly id: string;
+  /** Whose class the payload is of. Default `spring`. */
+  readonly payload?: "spring" | "dubbo" | undefined;
   /** What Spring calls `instance_status`. Default `UP`. */
   readonly status?: "UP" | "OUT_OF_SERVICE" | undefined;
 }
+
+const payloadClasses = {
+  spring: "org.springframework.cloud.zookeeper.discovery.ZookeeperInstance",
+  dubbo: "org.apache.dubbo.registry.zookeeper.ZookeeperInstance",
+} as const;
 
 /** A running Java service. SIGTERM makes it deregister. */
 export interface CuratorProvider extends ServerProcess {
@@ -30,7 +37,7 @@ export interface CuratorProvider extends ServerProcess {
 export async function startCuratorProvider(
   options: CuratorProviderOptions,
 ): Promise<CuratorProvider> {
-  const { connectString, base, service, id, status = "UP" } = options;
+  const { connectString, base, service, id, status = "UP", payload = "spring" } = options;
   const program = await zookeeperProgram();
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -49,6 +56,7 @@ export async function startCuratorProvider(
       id,
       String(port),
       status,
+      payloadClasses[payload],
     ],
     isReady: async () => (await statusOf(`${url}/instances/none`)) === 200,
   });

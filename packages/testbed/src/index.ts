@@ -52,3 +52,8 @@ export {
   sharedZookeeper,
 } from "./shared-servers.ts";
 export type { DescribeOwn, DescribeShared, Shared, SharedServerOf } from "./shared-servers.ts";
+export { startSpringZookeeperProvider } from "./spring-zookeeper-provider.ts";
+export type {
+  SpringZookeeperProvider,
+  SpringZookeeperProviderOptions,
+} from "./spring-zookeeper-provider.ts";

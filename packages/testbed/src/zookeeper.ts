@@ -167,7 +167,7 @@ export async function probeZookeeper(connectString: string): Promise<string> {
 }
 
 function classPath(program: JavaProgram): string {
-  return program.classPath((jar) => !/^(ecj|curator|guava|jackson|spring)-/.test(jar));
+  return program.classPath((jar) => !/^(ecj|curator|dubbo|guava|jackson|spring)-/.test(jar));
 }
 
 async function modeOf(host: string, port: number): Promise<string | undefined> {

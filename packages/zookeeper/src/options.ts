@@ -7,7 +7,8 @@ import type { Login } from "./client/login.ts";
 import type { AclEntry } from "./client/requests.ts";
 import { parseServerList, type Server, serverName } from "./client/server-list.ts";
 import type { Codec } from "./codecs/codec.ts";
-import { curatorCodec, dubboCodec } from "./codecs/curator.ts";
+import { curatorCodec } from "./codecs/curator.ts";
+import { dubboCodec } from "./codecs/dubbo.ts";
 import { plainCodec } from "./codecs/plain.ts";
 import { pathProblem } from "./znode-path.ts";
 

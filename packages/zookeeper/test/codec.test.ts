@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { test } from "vitest";
 
 import type { Codec, Decoded, EncodeContext } from "../src/codecs/codec.ts";
-import { curatorCodec, dubboCodec } from "../src/codecs/curator.ts";
+import { curatorCodec } from "../src/codecs/curator.ts";
+import { dubboCodec } from "../src/codecs/dubbo.ts";
 import { plainCodec } from "../src/codecs/plain.ts";
 
 const context = { registry: "zookeeper", service: "orders", id: "1", weight: 100 };

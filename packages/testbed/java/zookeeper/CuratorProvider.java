@@ -15,16 +15,19 @@ import org.apache.curator.x.discovery.ServiceDiscoveryBuilder;
 import org.apache.curator.x.discovery.ServiceInstance;
 import org.apache.curator.x.discovery.UriSpec;
 import org.apache.curator.x.discovery.details.JsonInstanceSerializer;
-import org.springframework.cloud.zookeeper.discovery.ZookeeperInstance;
 
 /**
- * A service as Spring Cloud Zookeeper registers it, with Curator's service discovery and Spring's payload class:
- * {@code CuratorProvider CONNECT BASE NAME ID PORT INSTANCE_STATUS}. On its port, {@code GET /instances/NAME} tells
- * what Curator reads of a service.
+ * A service as Spring Cloud Zookeeper or Dubbo registers it, with Curator's service discovery and their payload class:
+ * {@code CuratorProvider CONNECT BASE NAME ID PORT INSTANCE_STATUS PAYLOAD_CLASS}. On its port,
+ * {@code GET /instances/NAME} tells what Curator reads of a service.
  */
 public class CuratorProvider {
   public static void main(String[] args) throws Exception {
     ZookeeperServer.endWithParent();
+    run(args, Class.forName(args[6]));
+  }
+
+  private static <T> void run(String[] args, Class<T> type) throws Exception {
     String base = args[1];
     int port = Integer.parseInt(args[4]);
     CuratorFramework client = CuratorFrameworkFactory.newClient(args[0], 10_000, 5_000, new RetryOneTime(200));
@@ -33,18 +36,20 @@ public class CuratorProvider {
     Map<String, String> metadata = new LinkedHashMap<>();
     metadata.put("instance_status", args[5]);
     metadata.put("written-by", "curator");
-    ServiceInstance<ZookeeperInstance> self = ServiceInstance.<ZookeeperInstance>builder()
+    T payload = type.getConstructor(String.class, String.class, Map.class)
+        .newInstance("application-1", args[2], metadata);
+    ServiceInstance<T> self = ServiceInstance.<T>builder()
         .name(args[2])
         .id(args[3])
         .address("127.0.0.1")
         .port(port)
-        .payload(new ZookeeperInstance("application-1", args[2], metadata))
+        .payload(payload)
         .uriSpec(new UriSpec("{scheme}://{address}:{port}"))
         .build();
-    ServiceDiscovery<ZookeeperInstance> discovery = ServiceDiscoveryBuilder.builder(ZookeeperInstance.class)
+    ServiceDiscovery<T> discovery = ServiceDiscoveryBuilder.builder(type)
         .client(client)
         .basePath(base)
-        .serializer(new JsonInstanceSerializer<>(ZookeeperInstance.class))
+        .serializer(new JsonInstanceSerializer<>(type))
         .thisInstance(self)
         .build();
     discovery.start();
@@ -54,14 +59,13 @@ public class CuratorProvider {
     server.start();
   }
 
-  private static void answer(HttpExchange exchange, ServiceDiscovery<ZookeeperInstance> discovery)
-      throws IOException {
+  private static <T> void answer(HttpExchange exchange, ServiceDiscovery<T> discovery) throws IOException {
     byte[] body;
     int status = 200;
     try {
       String name = exchange.getRequestURI().getPath().substring("/instances/".length());
       List<Map<String, Object>> instances = new ArrayList<>();
-      for (ServiceInstance<ZookeeperInstance> one : discovery.queryForInstances(name)) {
+      for (ServiceInstance<T> one : discovery.queryForInstances(name)) {
         Map<String, Object> facts = new LinkedHashMap<>();
         facts.put("id", one.getId());
         facts.put("name", one.getName());
@@ -69,8 +73,8 @@ public class CuratorProvider {
         facts.put("port", one.getPort());
         facts.put("sslPort", one.getSslPort());
         facts.put("uri", one.buildUriSpec());
-        facts.put("payloadId", one.getPayload().getId());
-        facts.put("metadata", one.getPayload().getMetadata());
+        facts.put("enabled", one.isEnabled());
+        facts.put("payload", one.getPayload());
         instances.add(facts);
       }
       body = new ObjectMapper().writeValueAsBytes(instances);
@@ -83,7 +87,7 @@ public class CuratorProvider {
     exchange.close();
   }
 
-  private static void close(ServiceDiscovery<ZookeeperInstance> discovery, CuratorFramework client) {
+  private static void close(ServiceDiscovery<?> discovery, CuratorFramework client) {
     try {
       discovery.close();
     } catch (IOException ignored) {
