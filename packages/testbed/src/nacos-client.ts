@@ -40,7 +40,14 @@ export async function startNacosClient(
   const program = await clientProgram();
   const child = spawn(
     program.java,
-    ["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", classPath(program), "NacosClient"],
+    [
+      "-Xmx128m",
+      "-XX:+UseSerialGC",
+      "-XX:TieredStopAtLevel=1",
+      "-cp",
+      classPath(program),
+      "NacosClient",
+    ],
     { stdio: ["pipe", "pipe", "pipe"] },
   );
   running.add(child);
@@ -87,7 +94,8 @@ export async function startNacosClient(
     throw error;
   }
   return {
-    version: program.jars.map((jar) => /^nacos-client-(\d.*)\.jar$/.exec(jar)?.[1]).find(Boolean) ?? "?",
+    version:
+      program.jars.map((jar) => /^nacos-client-(\d.*)\.jar$/.exec(jar)?.[1]).find(Boolean) ?? "?",
     run: (...words) => say(words.join("\t")),
     heard: (service) => news.get(service),
     kill,
