@@ -287,7 +287,7 @@ describe.each<{ version: NacosVersion }>([{ version: "3.1" }, { version: "2.5" }
         await proxy.close();
       });
 
-      test("a token is asked of the server again when it stops working", async () => {
+      test("wrong credentials are AUTH, also where the server asks for none", async () => {
         await using registry = connect({ username: "nobody", password: "wrong" });
         const read = registry.read({ service: named("auth") }, soon());
         await expect(read).rejects.toMatchObject({ code: "AUTH" });
