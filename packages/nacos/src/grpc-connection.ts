@@ -187,8 +187,6 @@ export class GrpcConnection {
     };
     const aborted = (): void => fail(signal.reason);
     signal.addEventListener("abort", aborted, { once: true });
-    const gone = (): void => fail(this.closed.reason);
-    this.closed.addEventListener("abort", gone, { once: true });
     stream.once("response", (headers) => {
       const problem = problemOf(headers);
       if (problem !== undefined) fail(fault("PROTOCOL", where, problem));
@@ -204,13 +202,12 @@ export class GrpcConnection {
         fail(asFault(cause, where));
       }
     });
-    stream.on("error", (error) => fail(asFault(error, where)));
+    stream.on("error", (error) => fail(this.closed.reason ?? asFault(error, where)));
     stream.once("close", () => {
       signal.removeEventListener("abort", aborted);
-      this.closed.removeEventListener("abort", gone);
       if (answer !== undefined && !reader.isInside) resolve(answer);
       // Nobody hears it when there was an error before.
-      else reject(fault("UNAVAILABLE", where, "the answer broke off"));
+      else reject(this.closed.reason ?? fault("UNAVAILABLE", where, "the answer broke off"));
     });
     stream.end(frame(message));
     return promise;

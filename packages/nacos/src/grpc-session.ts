@@ -230,10 +230,8 @@ export class GrpcSession implements Session {
     });
     const untilMs = options.clock.monotonicMs() + options.readMs;
     if (check.body["supportAbilityNegotiation"] === true) {
-      await Promise.race([
-        this.#acknowledged.promise,
-        sleep(options.readMs, signal, options.clock),
-      ]);
+      const over = AbortSignal.any([signal, this.ended]);
+      await Promise.race([this.#acknowledged.promise, sleep(options.readMs, over, options.clock)]);
     }
     // Until the server has taken the connection in, it does not know us.
     for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 200)) {

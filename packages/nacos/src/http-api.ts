@@ -19,6 +19,8 @@ type Version = "v1" | "v3";
 interface Call {
   readonly operation: string;
   readonly key: Pick<ServiceKey, "group" | "service"> | undefined;
+  /** Which version to try first; default: the newest that the server is known to have. */
+  readonly first?: Version | undefined;
   readonly v1: Omit<HttpRequest, "operation">;
   readonly v3: Omit<HttpRequest, "operation">;
 }
@@ -144,8 +146,9 @@ export class HttpApi {
       const call: Call = {
         operation: "list services",
         key: undefined,
+        // The clients' part of version 3 has no such call, and the other part asks for more rights.
+        first: "v1",
         v1: { method: "GET", path: "/v1/ns/service/list", query: place },
-        // The clients' part of version 3 has no such call.
         v3: {
           method: "GET",
           path: "/v3/admin/ns/service/list",
@@ -228,9 +231,8 @@ export class HttpApi {
     call: Call,
     signal: AbortSignal,
   ): Promise<{ readonly reply: HttpReply; readonly version: Version }> {
-    const known = this.#versions.get(server);
-    const versions: readonly Version[] =
-      known === undefined ? ["v3", "v1"] : known === "v3" ? ["v3", "v1"] : ["v1", "v3"];
+    const first = call.first ?? this.#versions.get(server) ?? "v3";
+    const versions: readonly Version[] = first === "v3" ? ["v3", "v1"] : ["v1", "v3"];
     const where = this.#where(call.operation, server);
     for (const version of versions) {
       const request = { ...call[version], operation: call.operation };
@@ -238,7 +240,7 @@ export class HttpApi {
       // 404: it never had this version. 410: it had, and is told not to any more. 501: not this call.
       if (reply.status === 404 || reply.status === 410 || reply.status === 501) continue;
       if (reply.status === 200 && !isRefusal(reply)) {
-        this.#versions.set(server, version);
+        if (call.first === undefined) this.#versions.set(server, version);
         return { reply, version };
       }
       throw refusal(reply, where, request.method !== "GET");

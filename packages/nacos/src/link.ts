@@ -1,5 +1,5 @@
 import { DiscoveryError } from "@rollcall/core";
-import { createBackoff, jitteredInterval, sleep } from "@rollcall/core/adapter";
+import { createBackoff, holdProcess, jitteredInterval, sleep } from "@rollcall/core/adapter";
 
 import type { Access } from "./access.ts";
 import { fault } from "./fault.ts";
@@ -80,9 +80,11 @@ export class Link {
     const aborted = Promise.withResolvers<never>();
     const abort = (): void => aborted.reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });
+    const release = holdProcess();
     try {
       return await Promise.race([aborted.promise, this.#attempt.promise]);
     } finally {
+      release();
       signal.removeEventListener("abort", abort);
     }
   }

@@ -125,11 +125,7 @@ export class OwnRecord implements RecordCalls {
         owner !== undefined && owner.token !== this.#owner.token && isYounger(owner, this.#owner),
     );
     if (younger) {
-      link.publications.forget(this, key);
-      // What is stored under an address over HTTP is the younger's already.
-      if (session.kind === "grpc" || !instance.ephemeral) {
-        await link.publications.leave(this, key, instance, session, signal).catch(() => undefined);
-      }
+      await this.#giveUp(node, instance, session, signal);
       const where = { registry: options.name, operation: `register ${node.service}/${node.id}` };
       throw fault("CONFLICT", where, "a younger process has registered the same id");
     }
@@ -141,6 +137,23 @@ export class OwnRecord implements RecordCalls {
     // Disabled by an operator, as it seems; written again in case the server has lost it.
     await link.publications.enter(this, key, instance, session, signal);
     return "held";
+  }
+
+  /** Takes our record away for another's; without beats it would go by itself, only later. */
+  async #giveUp(
+    node: ServiceNode,
+    instance: StoredInstance,
+    session: Session,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { link, key } = this.#context;
+    link.publications.forget(this, key);
+    try {
+      if (!(await this.#mayLeave(node, instance, session, signal))) return;
+      await link.publications.leave(this, key, instance, session, signal);
+    } catch {
+      // The conflict is what matters.
+    }
   }
 
   /** Whoever enters a record is younger than whoever is there, whatever the clocks say. */

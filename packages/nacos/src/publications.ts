@@ -79,7 +79,8 @@ export class Publications {
         // Persistent ones are still there.
         const lost = [...wanted.values()].filter(({ ephemeral }) => ephemeral);
         if (lost.length > 0 && !session.ended.aborted) {
-          await session.enter(key, lost, [...wanted.values()], session.ended);
+          const signal = AbortSignal.any([session.ended]);
+          await session.enter(key, lost, [...wanted.values()], signal);
         }
       }),
     );
@@ -91,7 +92,7 @@ export class Publications {
     const all = [...this.#byKey.values()].flatMap(({ key, wanted }) =>
       [...wanted.values()]
         .filter(({ ephemeral }) => ephemeral)
-        .map((instance) => session.leave(key, instance, [], signal)),
+        .map((instance) => session.leave(key, instance, [], AbortSignal.any([signal]))),
     );
     await Promise.allSettled(all);
   }

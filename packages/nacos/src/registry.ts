@@ -238,7 +238,8 @@ class NacosRegistry implements Registry {
 
   #linked(signal: AbortSignal | undefined): AbortSignal {
     const own = this.#closing.signal;
-    return signal === undefined ? own : AbortSignal.any([signal, own]);
+    // Always one of its own: many listeners on a single one would look like a leak.
+    return AbortSignal.any(signal === undefined ? [own] : [signal, own]);
   }
 
   #invalid(operation: string, reason: string): DiscoveryError {

@@ -112,7 +112,7 @@ export class Subscriptions {
     stop.abort(new Error("nobody follows"));
     if (ended.aborted) return;
     // If it fails, the server forgets it with the connection at the latest.
-    const leaving = unsubscribe(key, ended).catch(() => undefined);
+    const leaving = unsubscribe(key, AbortSignal.any([ended])).catch(() => undefined);
     this.#leaving.set(keyText(key), leaving);
     void leaving.then(() => this.#leaving.delete(keyText(key)));
   }

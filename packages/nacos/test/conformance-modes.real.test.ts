@@ -23,6 +23,19 @@ describeOwnNacos("a real Nacos 2.5", () => {
       rules: modeRules,
     }),
   );
+
+  conformance(
+    { describe, test },
+    nacosSubject({
+      name: "Nacos 2.5 over HTTP",
+      version: "2.5",
+      timing: { ...timing, expiryMs: 15_000 },
+      server: () => server,
+      transport: "http",
+      isShared: true,
+      rules: [...modeRules, "R5", "R6"],
+    }),
+  );
 });
 
 describeOwnNacos("a real Nacos 3.1 with authentication, and without a check of parameters", () => {

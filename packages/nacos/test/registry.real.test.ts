@@ -130,7 +130,7 @@ describe.each<{ version: NacosVersion }>([{ version: "3.1" }, { version: "2.5" }
       test.each(["grpc", "http"] as const)(
         "over %s: unhealthy is down, weight 0 takes no traffic, disabled is not there",
         async (protocol) => {
-          const service = named("flags");
+          const service = named(`flags-${protocol}`);
           await using registry = connect({ protocol, intervalMs: 50 });
           await viewing(registry, service, async (view) => {
             const node = { service, host: "127.0.0.1", weight: 1 };
@@ -287,7 +287,7 @@ describe.each<{ version: NacosVersion }>([{ version: "3.1" }, { version: "2.5" }
         await proxy.close();
       });
 
-      test("a token is asked of the server again when it stops working", async () => {
+      test("wrong credentials are AUTH, also where the server asks for none", async () => {
         await using registry = connect({ username: "nobody", password: "wrong" });
         const read = registry.read({ service: named("auth") }, soon());
         await expect(read).rejects.toMatchObject({ code: "AUTH" });

@@ -30,8 +30,12 @@ function connected(server: FakeServer, options: Partial<NacosOptions> = {}): Reg
 }
 
 /** One watch attempt, set by set. */
-function watched(registry: Registry, signal: AbortSignal = soon()): AsyncIterator<NodeSet> {
-  return registry.watch({ service: "orders" }, signal)[Symbol.asyncIterator]();
+function watched(
+  registry: Registry,
+  signal: AbortSignal = soon(),
+  service: string = "orders",
+): AsyncIterator<NodeSet> {
+  return registry.watch({ service }, signal)[Symbol.asyncIterator]();
 }
 
 async function nextPorts(sets: AsyncIterator<NodeSet>): Promise<number[]> {
@@ -267,6 +271,29 @@ describe("a connection", () => {
     assert.equal(error.code, "PROTOCOL");
     // And a new one is made.
     assert.deepEqual(await nextPorts(watched(registry)), [80]);
+  });
+
+  test("carries many calls at once, without a warning of the runtime", async () => {
+    const warnings: Error[] = [];
+    const warned = (warning: Error): unknown => warnings.push(warning);
+    process.on("warning", warned);
+    await using server = await startFakeServer();
+    const registry = connected(server);
+    const many = Array.from({ length: 40 }, (_, index) => `orders-${index}`);
+    await Promise.all(many.map((service) => registry.read({ service }, soon())));
+    const watching = many.map((service) => watched(registry, soon(), service));
+    await Promise.all(watching.map((sets) => sets.next()));
+    await Promise.all(
+      many.map((service) => registry.register({ service, host: "10.0.0.1", port: 80 })),
+    );
+    server.cut();
+    await Promise.all(watching.map((sets) => refusal(sets.next())));
+    await until(() => server.connections === 2, { what: "the second connection" });
+    await registry[Symbol.asyncDispose]();
+    // A warning is reported in a later turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", warned);
+    assert.deepEqual(warnings, []);
   });
 
   test("on which a write was never answered is given up, so that nothing comes late", async () => {
