@@ -422,13 +422,15 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
         tried: this.#attempts?.tried ?? [],
         context: this.#context,
       }),
+      // The rest of such a body is not waited for.
+      reason !== "request_timeout" && reason !== "body_too_large",
     );
   }
 
-  #reply(reply: Reply): void {
+  #reply(reply: Reply, mayStay = true): void {
     this.#status = reply.status;
     this.#over();
-    const keepAlive = this.#mayKeepAlive;
+    const keepAlive = mayStay && this.#mayKeepAlive;
     this.#client.reply(reply, this.#head, keepAlive);
     this.#leave(keepAlive);
   }

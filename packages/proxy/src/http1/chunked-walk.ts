@@ -78,7 +78,7 @@ export class ChunkedWalk {
     while (at < to) {
       switch (this.#state) {
         case SIZE:
-          at = this.#size(bytes, at);
+          at = this.#size(bytes, at, to);
           break;
         case EXTENSION:
           at = this.#extension(bytes, at, to);
@@ -155,18 +155,21 @@ export class ChunkedWalk {
     return from + end + 4 - before;
   }
 
-  #size(bytes: Buffer, at: number): number {
-    const byte = bytes[at]!;
-    const digit = hexDigit[byte]!;
-    if (digit !== -1) {
-      this.#digits += 1;
-      if (this.#digits > maxDigits) return this.#fail(at);
-      this.#left = this.#left * 16 + digit;
-    } else if (this.#digits === 0) {
-      return this.#fail(at);
-    } else if (byte === CR) {
+  #size(bytes: Buffer, from: number, to: number): number {
+    let at = from;
+    let left = this.#left;
+    while (at < to && hexDigit[bytes[at]!] !== -1) {
+      left = left * 16 + hexDigit[bytes[at]!]!;
+      at += 1;
+    }
+    this.#left = left;
+    this.#digits += at - from;
+    if (this.#digits > maxDigits) return this.#fail(at);
+    if (at === to) return at;
+    if (this.#digits === 0) return this.#fail(at);
+    if (bytes[at] === CR) {
       this.#state = SIZE_END;
-    } else if (byte === SEMICOLON) {
+    } else if (bytes[at] === SEMICOLON) {
       this.#state = EXTENSION;
       this.#extensionState = NAME_START;
     } else {

@@ -42,7 +42,7 @@ function expectedTargets({ targets, answers }: Attack, stays: boolean): readonly
 }
 
 /** Targets of the requests that were sent to their end; the same to every reader. */
-function judged(bytes: string): readonly string[] {
+export function judged(bytes: string): readonly string[] {
   const ours = readByUs(bytes);
   for (const lenient of [false, true]) {
     const oracle = new Oracle("request", false, lenient);

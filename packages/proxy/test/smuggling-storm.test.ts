@@ -1,0 +1,14 @@
+import assert from "node:assert/strict";
+
+import { test } from "vitest";
+
+import { storm } from "./smuggling/storm.ts";
+
+test("2 000 mutated requests on the wire: the node is sent whole requests with one reading", async () => {
+  const { arrived, answers } = await storm(2_000, 3);
+  assert.ok(arrived > 500);
+  assert.ok((answers.get("200") ?? 0) > 500);
+  assert.ok((answers.get("400") ?? 0) > 500);
+  assert.equal(answers.get("500"), undefined);
+  assert.equal(answers.get("502"), undefined);
+}, 60_000);
