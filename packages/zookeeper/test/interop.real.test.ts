@@ -37,94 +37,107 @@ async function seenByCurator(url: string, service: string): Promise<CuratorInsta
   return JSON.parse(text) as CuratorInstance[];
 }
 
-describeZookeeper("Curator with Spring Cloud Zookeeper's payload, in Java", ({ url: connectString }) => {
-  const name = namespace("curator");
-  const base = "/services";
+describeZookeeper(
+  "Curator with Spring Cloud Zookeeper's payload, in Java",
+  ({ url: connectString }) => {
+    const name = namespace("curator");
+    const base = "/services";
 
-  test("what it registers is a node, and is gone when it leaves", async () => {
-    await using world = new World();
-    const service = name("theirs");
-    const registry = world.registry({ servers: connectString });
-    const view = world.view(registry, service);
-    await view.ready();
-    const given = { connectString, base, service };
-    await using up = await startCuratorProvider({ ...given, id: "up" });
-    await shows(view, ["up"]);
-    const [node] = view.nodes;
-    assert.deepEqual(
-      { ...node, metadata: { ...node?.metadata } },
-      {
+    test("what it registers is a node, and is gone when it leaves", async () => {
+      await using world = new World();
+      const service = name("theirs");
+      const registry = world.registry({ servers: connectString });
+      const view = world.view(registry, service);
+      await view.ready();
+      const given = { connectString, base, service };
+      await using up = await startCuratorProvider({ ...given, id: "up" });
+      await shows(view, ["up"]);
+      const [node] = view.nodes;
+      assert.deepEqual(
+        { ...node, metadata: { ...node?.metadata } },
+        {
+          service,
+          id: "up",
+          host: "127.0.0.1",
+          port: up.port,
+          secure: false,
+          hostname: undefined,
+          weight: 100,
+          priority: 0,
+          status: "up",
+          zone: undefined,
+          metadata: { instance_status: "UP", "written-by": "curator" },
+        },
+      );
+      await using out = await startCuratorProvider({
+        ...given,
+        id: "out",
+        status: "OUT_OF_SERVICE",
+      });
+      await until(() => view.snapshot.all.length === 2, { what: "the one out of service" });
+      assert.equal(view.snapshot.all.find(({ id }) => id === "out")?.status, "draining");
+      assert.equal(view.nodes.length, 1);
+      await up.stop();
+      await out.stop();
+      await until(() => view.snapshot.all.length === 0, { what: "both to leave" });
+    });
+
+    test("what we register it reads, with its status", async () => {
+      await using world = new World();
+      const service = name("ours");
+      await using reader = await startCuratorProvider({
+        connectString,
+        base,
+        service: name("reader"),
+        id: "reader",
+      });
+      const registry = world.registry({ servers: connectString });
+      const registration = await registry.register({
         service,
-        id: "up",
-        host: "127.0.0.1",
-        port: up.port,
-        secure: false,
-        hostname: undefined,
-        weight: 100,
-        priority: 0,
-        status: "up",
-        zone: undefined,
-        metadata: { instance_status: "UP", "written-by": "curator" },
-      },
-    );
-    await using out = await startCuratorProvider({ ...given, id: "out", status: "OUT_OF_SERVICE" });
-    await until(() => view.snapshot.all.length === 2, { what: "the one out of service" });
-    assert.equal(view.snapshot.all.find(({ id }) => id === "out")?.status, "draining");
-    assert.equal(view.nodes.length, 1);
-    await up.stop();
-    await out.stop();
-    await until(() => view.snapshot.all.length === 0, { what: "both to leave" });
-  });
-
-  test("what we register it reads, with its status", async () => {
-    await using world = new World();
-    const service = name("ours");
-    await using reader = await startCuratorProvider({
-      connectString,
-      base,
-      service: name("reader"),
-      id: "reader",
+        id: "plain",
+        host: "10.0.0.1",
+        port: 8080,
+        zone: "a",
+        metadata: { version: "2", "odd é": '"' },
+      });
+      await registry.register({
+        service,
+        id: "tls",
+        host: "2001:db8::1",
+        port: 8443,
+        secure: true,
+      });
+      const read = async (id: string): Promise<CuratorInstance | undefined> =>
+        (await seenByCurator(reader.url, service)).find((one) => one.id === id);
+      const plain = await read("plain");
+      assert.ok(plain !== undefined);
+      const { payload, ...facts } = plain;
+      const { metadata } = payload;
+      assert.deepEqual(facts, {
+        id: "plain",
+        name: service,
+        address: "10.0.0.1",
+        port: 8080,
+        sslPort: null,
+        uri: "http://10.0.0.1:8080",
+        enabled: true,
+      });
+      assert.equal(payload.name, service);
+      assert.equal(metadata["instance_status"], "UP");
+      assert.equal(metadata["version"], "2");
+      assert.equal(metadata["odd é"], '"');
+      assert.equal(metadata["zone"], "a");
+      const secure = await read("tls");
+      assert.equal(secure?.sslPort, 8443);
+      assert.equal(secure?.port, null);
+      assert.equal(secure?.uri, "https://[2001:db8::1]:8443");
+      await registration.update({ status: "draining" });
+      assert.equal((await read("plain"))?.payload.metadata["instance_status"], "OUT_OF_SERVICE");
+      await registration.deregister();
+      assert.equal(await read("plain"), undefined);
     });
-    const registry = world.registry({ servers: connectString });
-    const registration = await registry.register({
-      service,
-      id: "plain",
-      host: "10.0.0.1",
-      port: 8080,
-      zone: "a",
-      metadata: { version: "2", "odd é": '"' },
-    });
-    await registry.register({ service, id: "tls", host: "2001:db8::1", port: 8443, secure: true });
-    const read = async (id: string): Promise<CuratorInstance | undefined> =>
-      (await seenByCurator(reader.url, service)).find((one) => one.id === id);
-    const plain = await read("plain");
-    assert.ok(plain !== undefined);
-    const { payload, ...facts } = plain;
-    const { metadata } = payload;
-    assert.deepEqual(facts, {
-      id: "plain",
-      name: service,
-      address: "10.0.0.1",
-      port: 8080,
-      sslPort: null,
-      uri: "http://10.0.0.1:8080",
-      enabled: true,
-    });
-    assert.equal(payload.name, service);
-    assert.equal(metadata["instance_status"], "UP");
-    assert.equal(metadata["version"], "2");
-    assert.equal(metadata["odd é"], '"');
-    assert.equal(metadata["zone"], "a");
-    const secure = await read("tls");
-    assert.equal(secure?.sslPort, 8443);
-    assert.equal(secure?.port, null);
-    assert.equal(secure?.uri, "https://[2001:db8::1]:8443");
-    await registration.update({ status: "draining" });
-    assert.equal((await read("plain"))?.payload.metadata["instance_status"], "OUT_OF_SERVICE");
-    await registration.deregister();
-    assert.equal(await read("plain"), undefined);
-  });
-});
+  },
+);
 
 describeZookeeper("Curator with Dubbo's payload, in Java", ({ url: connectString }) => {
   test("reads what we register, and is read", async () => {
