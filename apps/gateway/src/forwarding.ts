@@ -31,9 +31,9 @@ export function routeRequest(
   }
   const { pool } = route.target;
   const context: RequestContext = { route };
-  if (pool.view.snapshot.state !== "pending") return answer(route, parsed);
+  if (pool.view.snapshot.state !== "pending") return answer(route, parsed, head);
   return waitForNodes(route, config.waitMs).then((state) => {
-    if (state === "known") return answer(route, parsed);
+    if (state === "known") return answer(route, parsed, head);
     // The configuration was replaced meanwhile; the new one may route this elsewhere.
     if (state === "replaced") return routeRequest(head, current);
     return { ...errorReply("DISCOVERY_PENDING", pendingReason(route), pool.service), context };
@@ -59,7 +59,7 @@ export function failureReply(failure: ProxyFailure): Reply {
   );
 }
 
-function answer(route: RunningRoute, parsed: ParsedTarget): Forward | Reply {
+function answer(route: RunningRoute, parsed: ParsedTarget, head: RequestHead): Forward | Reply {
   const { pool } = route.target;
   const context: RequestContext = { route };
   if (pool.nodes.length === 0) {
@@ -69,7 +69,12 @@ function answer(route: RunningRoute, parsed: ParsedTarget): Forward | Reply {
     route.rewrite === undefined
       ? undefined
       : rewriteTarget(route.rewrite, parsed.path, parsed.query);
-  return route.target.forward({ target: rewritten ?? parsed.forward, host: route.host, context });
+  return route.target.forward({
+    target: rewritten ?? parsed.forward,
+    host: route.host,
+    context,
+    head,
+  });
 }
 
 async function waitForNodes(

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
-import { roundRobin } from "@rollcall/balancer";
+import { createBalancer } from "@rollcall/balancer";
 import {
   createDiscovery,
   type Discovery,
@@ -78,8 +78,10 @@ export async function buildState(
       let pool = pools.get(key);
       if (pool === undefined) {
         const view = openView(key, source, registries);
-        const balancer = previous?.pools.get(key)?.balancer ?? roundRobin();
-        pool = new NodePool({ key, source, view, balancer, policy });
+        const known = previous?.pools.get(key);
+        const { type } = route.upstream;
+        const balancer = known?.type === type ? known.balancer : createBalancer(type);
+        pool = new NodePool({ key, source, view, type, balancer, policy });
         pools.set(key, pool);
       }
       const target = new Upstream(route.upstream, pool, parts.onAttempt);

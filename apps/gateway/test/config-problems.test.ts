@@ -105,10 +105,14 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "what APISIX has in an upstream",
     `${head}routes: [{ uri: /a, upstream: { service_name: A, type: chash, key: x, checks: {}, scheme: grpc } }]\n`,
-    'c.yaml:3:56: routes[0].upstream.type must be roundrobin; chash is not supported in this version, got "chash"',
-    "c.yaml:3:63: routes[0].upstream.key is not supported in this version",
     "c.yaml:3:71: routes[0].upstream.checks is not supported in this version",
     'c.yaml:3:91: routes[0].upstream.scheme must be http or https; grpc is not supported in this version, got "grpc"',
+  ],
+  [
+    "chash without a key",
+    `${head}routes: [{ uri: /a, upstream: { service_name: A, type: chash, hash_on: consumer } }]\n`,
+    "c.yaml:3:56: routes[0].upstream.key is missing; chash needs what to hash by, such as key: remote_addr",
+    'c.yaml:3:72: routes[0].upstream.hash_on must be vars or header or cookie or vars_combinations; consumer is not supported in this version, got "consumer"',
   ],
   [
     "a plugin",

@@ -5,11 +5,7 @@ import { fileURLToPath } from "node:url";
 import { createAuthority } from "@rollcall/testbed";
 import { describe, expect, test } from "vitest";
 
-import {
-  unsupportedBalancers,
-  unsupportedKeys,
-  unsupportedRegistries,
-} from "../src/config/refusal.ts";
+import { unsupportedKeys, unsupportedRegistries } from "../src/config/refusal.ts";
 import { configJsonSchema, formatProblem, loadConfig, registryFactories } from "../src/index.ts";
 import { checkRegistries } from "../src/run.ts";
 import { testDirectory } from "./config-file.ts";
@@ -83,11 +79,7 @@ describe("docs/configuration.md names", () => {
   });
 
   test("everything that is refused by name", () => {
-    const refused = [
-      ...Object.values(unsupportedKeys).flat(),
-      ...unsupportedRegistries,
-      ...unsupportedBalancers,
-    ];
+    const refused = [...Object.values(unsupportedKeys).flat(), ...unsupportedRegistries];
     expect(refused.filter((word) => !codes.has(word))).toEqual([]);
   });
 });

@@ -302,4 +302,49 @@ describe("upstream settings", () => {
     await main.stop();
     expect((await get("/x")).json()).toMatchObject({ name: "backup" });
   });
+
+  const three = async (): Promise<string> => {
+    const nodes = await Promise.all(["a", "b", "c"].map((name) => echoNode(name)));
+    return nodes.map(({ port }) => `"127.0.0.1:${port}": 1`).join(", ");
+  };
+
+  test.each([
+    ["header", "x-user", (user: string) => ["/x", { "x-user": user }] as const],
+    ["cookie", "sid", (user: string) => ["/x", { cookie: `a=1; sid=${user}` }] as const],
+    ["vars", "arg_user", (user: string) => [`/x?a=1&user=${user}`, {}] as const],
+    ["vars_combinations", "$host-${arg_user}", (user: string) => [`/x?user=${user}`, {}] as const],
+  ])("chash by %s %s keeps a key at its node", async (hashOn, key, ask) => {
+    const { get } = await gatewayUnderTest(
+      `routes: [{ uri: /x, upstream: { type: chash, hash_on: ${hashOn}, key: "${key}", nodes: { ${await three()} } } }]\n`,
+    );
+    const seen = new Set<string>();
+    for (let user = 0; user < 12; user += 1) {
+      const [target, headers] = ask(`user-${user}`);
+      const names = new Set<string>();
+      for (let again = 0; again < 3; again += 1) {
+        names.add((await get(target, { headers })).json().name);
+      }
+      expect(names.size).toBe(1);
+      for (const name of names) seen.add(name);
+    }
+    expect(seen.size).toBeGreaterThan(1);
+  });
+
+  test("chash without a value goes by the client's address", async () => {
+    const { get } = await gatewayUnderTest(
+      `routes: [{ uri: /x, upstream: { type: chash, hash_on: header, key: x-user, nodes: { ${await three()} } } }]\n`,
+    );
+    const names = new Set<string>();
+    for (let again = 0; again < 6; again += 1) names.add((await get("/x")).json().name);
+    expect(names.size).toBe(1);
+  });
+
+  test.each(["least_conn", "ewma", "p2c"])("%s spreads requests", async (type) => {
+    const { get } = await gatewayUnderTest(
+      `routes: [{ uri: /x, upstream: { type: ${type}, nodes: { ${await three()} } } }]\n`,
+    );
+    const names = new Set<string>();
+    for (let again = 0; again < 60; again += 1) names.add((await get("/x")).json().name);
+    expect(names).toEqual(new Set(["a", "b", "c"]));
+  });
 });

@@ -1,3 +1,4 @@
+import type { BalancerType, HashSpec } from "@rollcall/balancer";
 import type { ConsulOptions } from "@rollcall/consul";
 import type { NodeInput } from "@rollcall/core";
 import type { EtcdOptions } from "@rollcall/etcd";
@@ -56,7 +57,9 @@ export interface UpstreamConfig {
   /** Whose upstream it is; its balancer state lives under this key across reloads. */
   readonly key: string;
   readonly source: NodeSource;
-  readonly type: "roundrobin";
+  readonly type: BalancerType;
+  /** What requests are hashed by, with `chash`. */
+  readonly hash?: HashSpec | undefined;
   readonly secure: boolean;
   readonly host: "pass" | "node" | { readonly value: string };
   readonly timeouts: {

@@ -39,7 +39,7 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
     "vars",
   ],
   service: ["script"],
-  upstream: ["checks", "discovery_args", "keepalive_pool", "key", "tls", "warm_up_conf"],
+  upstream: ["checks", "discovery_args", "keepalive_pool", "tls", "warm_up_conf"],
   rewrite: ["headers", "method"],
 };
 
@@ -51,9 +51,6 @@ export const unsupportedRegistries: readonly string[] = [
   "polaris",
   "tars",
 ];
-
-/** Balancing algorithms of APISIX that are not in this version. */
-export const unsupportedBalancers: readonly string[] = ["chash", "ewma", "least_conn", "p2c"];
 
 /** Upstream protocols of APISIX that are not in this version. */
 export const unsupportedSchemes: readonly string[] = [

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 
+import type { HashSpec } from "@rollcall/balancer";
 import { defineNode, DiscoveryError, type NodeInput } from "@rollcall/core";
 
 import type { ConfigDocument, Path } from "./document.ts";
@@ -41,12 +42,35 @@ export function resolveUpstream(
     key,
     source,
     type: input.type ?? "roundrobin",
+    hash: hashSpec(placed, resolution),
     secure,
     host,
     timeouts: resolveTimeouts(input.timeout),
     retries: input.retries,
     retryTimeoutMs: (input.retry_timeout ?? 0) * 1000,
   };
+}
+
+/** APISIX asks for `key` unless it is the default, which makes little sense: here it is always needed. */
+function hashSpec(
+  { input, document, path }: PlacedUpstream,
+  { problems, warnings }: Resolution,
+): HashSpec | undefined {
+  const isHashed = input.type === "chash";
+  const written = document.at([...path, "key"]) !== undefined;
+  if (isHashed && !written) {
+    const place = [...path, "key"];
+    const message = `${showPath(place)} is missing; chash needs what to hash by, such as key: remote_addr`;
+    problems.push(document.problem([...path, "type"], message));
+  }
+  if (!isHashed && written) {
+    const place = [...path, "key"];
+    const message = `${showPath(place)} is not used: it means something to type: chash only`;
+    warnings.push(document.keyProblem(place, message));
+  }
+  return isHashed && input.key !== undefined
+    ? { hashOn: input.hash_on ?? "vars", key: input.key }
+    : undefined;
 }
 
 /** Seconds, as APISIX has them, to milliseconds; what is left out is as in `otherwise`. */

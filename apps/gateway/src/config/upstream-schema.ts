@@ -1,3 +1,4 @@
+import { balancerTypes, type BalancerType } from "@rollcall/balancer";
 import * as z from "zod";
 
 import {
@@ -10,7 +11,7 @@ import {
   pattern,
   text,
 } from "./leaf.ts";
-import { unsupportedBalancers, unsupportedSchemes } from "./refusal.ts";
+import { unsupportedSchemes } from "./refusal.ts";
 
 /** `timeout` of an upstream or a route, in seconds, as in APISIX. */
 export interface TimeoutInput {
@@ -31,7 +32,9 @@ export interface NodeEntry {
 /** An upstream as written: inline in a route or service, or in `upstreams`. */
 export interface UpstreamInput {
   readonly id?: string | number | undefined;
-  readonly type?: "roundrobin" | undefined;
+  readonly type?: BalancerType | undefined;
+  readonly hash_on?: "vars" | "header" | "cookie" | "vars_combinations" | undefined;
+  readonly key?: string | undefined;
   readonly nodes?: Readonly<Record<string, number>> | readonly NodeEntry[] | undefined;
   readonly service_name?: string | undefined;
   readonly discovery_type?: string | undefined;
@@ -73,7 +76,7 @@ export const upstreamSchema: z.ZodType<UpstreamInput> = z.strictObject(
   {
     id: objectId.optional(),
     ...descriptive,
-    type: choice(["roundrobin"], unsupportedBalancers).optional(),
+    type: choice(balancerTypes).optional(),
     nodes: z
       .union([z.array(nodeSchema, nodesForm), z.record(z.string(), weight, nodesForm)], nodesForm)
       .optional(),
@@ -88,8 +91,8 @@ export const upstreamSchema: z.ZodType<UpstreamInput> = z.strictObject(
     retries: integer(0, 1_000).optional(),
     retry_timeout: decimal(0, dayS).optional(),
     timeout: timeoutSchema.optional(),
-    // APISIX writes this default into exported objects; it means something to chash only.
-    hash_on: z.literal("vars", "must be vars: chash is not supported in this version").optional(),
+    hash_on: choice(["vars", "header", "cookie", "vars_combinations"], ["consumer"]).optional(),
+    key: text(1024).optional(),
   },
   "must be a map of keys such as nodes or service_name",
 );

@@ -1,4 +1,4 @@
-import type { Balancer } from "@rollcall/balancer";
+import type { Balancer, BalancerType } from "@rollcall/balancer";
 import type { ServiceNode, ServiceView } from "@rollcall/core";
 
 import type { NodeSource } from "../config/gateway-config.ts";
@@ -10,6 +10,7 @@ export class NodePool {
   readonly key: string;
   readonly source: NodeSource;
   readonly view: ServiceView;
+  readonly type: BalancerType;
   readonly balancer: Balancer;
   readonly #allowed: (nodes: readonly ServiceNode[]) => readonly ServiceNode[];
 
@@ -17,12 +18,14 @@ export class NodePool {
     readonly key: string;
     readonly source: NodeSource;
     readonly view: ServiceView;
+    readonly type: BalancerType;
     readonly balancer: Balancer;
     readonly policy: AddressPolicy;
   }) {
     this.key = parts.key;
     this.source = parts.source;
     this.view = parts.view;
+    this.type = parts.type;
     this.balancer = parts.balancer;
     this.#allowed = allowedNodes(parts.policy);
   }

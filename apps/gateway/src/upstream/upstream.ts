@@ -1,7 +1,9 @@
+import { hashKey } from "@rollcall/balancer";
 import type { ServiceNode } from "@rollcall/core";
-import type { Attempt, AttemptOutcome, Forward, UpstreamNode } from "@rollcall/proxy";
+import type { Attempt, AttemptOutcome, Forward, RequestHead, UpstreamNode } from "@rollcall/proxy";
 
 import type { UpstreamConfig } from "../config/gateway-config.ts";
+import { variable } from "../routing/variables.ts";
 import type { NodePool } from "./node-pool.ts";
 
 /** What one route forwards to: a pool of nodes, and how to try them. */
@@ -26,11 +28,15 @@ export class Upstream {
     readonly target: string | undefined;
     readonly host: string | undefined;
     readonly context: unknown;
+    readonly head: RequestHead;
   }): Forward {
     const { config } = this;
+    const { hash } = config;
+    const key =
+      hash === undefined ? undefined : hashKey(hash, (name) => variable(request.head, name));
     return {
       kind: "forward",
-      pick: (tried) => this.#pick(tried),
+      pick: (tried) => this.#pick(tried, key),
       target: request.target,
       host: request.host === undefined ? config.host : { value: request.host },
       timeouts: config.timeouts,
@@ -40,13 +46,13 @@ export class Upstream {
     };
   }
 
-  #pick(tried: readonly UpstreamNode[]): Attempt | undefined {
+  #pick(tried: readonly UpstreamNode[], key: string | undefined): Attempt | undefined {
     const skip =
       tried.length === 0
         ? undefined
         : (node: ServiceNode) =>
             tried.some((other) => other.host === node.host && other.port === node.port);
-    const picked = this.pool.balancer.pick(this.pool.nodes, undefined, skip);
+    const picked = this.pool.balancer.pick(this.pool.nodes, key, skip);
     if (picked === undefined) return undefined;
     const { node } = picked;
     return {
