@@ -107,7 +107,10 @@ async function takeTurn(
     entrant.running = { process, subject };
     await load.probe(subject);
     const { warmUpSeconds = 0 } = entrant.target;
-    if (warmUpSeconds > 0 && load.fresh !== true) await load.run(subject, warmUpSeconds);
+    if (warmUpSeconds > 0 && load.fresh !== true) {
+      // What it cannot do yet it may do when it counts.
+      await load.run(subject, warmUpSeconds).catch(() => undefined);
+    }
   }
   const { process, subject } = entrant.running;
   entrant.samples.push(await load.run(subject, seconds));

@@ -6,6 +6,9 @@ import { requestFields } from "./request-fields.ts";
 
 const script = fileURLToPath(new URL("wrk.lua", import.meta.url));
 
+/** After this an answer counts as failed. wrk's own 2 s would fail slow proxies on a busy machine. */
+const timeoutSeconds = 10;
+
 /** What wrk sends. */
 export interface WrkOptions {
   readonly url: string;
@@ -29,6 +32,7 @@ export async function wrk(options: WrkOptions): Promise<Counts> {
     "-t1",
     `-c${connections}`,
     `-d${seconds}s`,
+    `--timeout=${timeoutSeconds}s`,
     `-s${script}`,
     ...headers,
     url,
