@@ -79,6 +79,15 @@ describe("bytes after an answer are nobody's", () => {
   });
 });
 
+test.each([204, 304])("a reply of %i has no body, whatever it was given", async (status) => {
+  const address = await proxyWith({
+    route: () => ({ kind: "reply", status, headers: { "x-own": "1" }, body: evil }),
+  });
+  const answers = await talk(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/"));
+  assert.equal(answers.match(/^HTTP\/1\.1 /gm)?.length, 2);
+  assert.doesNotMatch(answers, /evil|content-length/i);
+});
+
 describe("a switch of protocols", () => {
   const ask = (protocol: string): string =>
     `GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
