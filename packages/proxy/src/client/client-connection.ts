@@ -23,6 +23,7 @@ export interface ClientParts extends EngineParts {
 type Phase =
   | "head" // between requests, or inside a head
   | "exchange"
+  | "flushing" // a reply is more than the socket holds gladly: nothing is read until it has left
   | "tunnel"
   | "lingering" // all is said; what the client still sends is thrown away
   | "closed";
@@ -82,7 +83,7 @@ export class ClientConnection implements ExchangeClient, Peer {
   }
 
   get isServing(): boolean {
-    return this.#phase === "exchange" || this.#phase === "tunnel";
+    return ["exchange", "flushing", "tunnel"].includes(this.#phase);
   }
 
   /** Called with every read. */
@@ -96,6 +97,9 @@ export class ClientConnection implements ExchangeClient, Peer {
         return;
       case "tunnel":
         this.#tunnel?.clientBytes(bytes, length);
+        return;
+      case "flushing":
+        this.#held.add(bytes, 0, length);
         return;
       case "lingering":
       case "closed":
@@ -169,7 +173,7 @@ export class ClientConnection implements ExchangeClient, Peer {
 
   /** The answer was there at once; what follows is the next request. */
   #nextBytes(bytes: Buffer, from: number, to: number): void {
-    if (this.#phase !== "head" || from >= to) return;
+    if ((this.#phase !== "head" && this.#phase !== "flushing") || from >= to) return;
     this.#held.add(bytes, from, to);
     this.#parseHeld();
   }
@@ -239,6 +243,20 @@ export class ClientConnection implements ExchangeClient, Peer {
 
   finished(keepAlive: boolean): void {
     this.#exchange = undefined;
+    if (!this.#socket.writableNeedDrain) {
+      this.#goOn(keepAlive);
+      return;
+    }
+    this.#phase = "flushing";
+    this.#deadlineMs = performance.now() + this.#parts.limits.clientSendTimeoutMs;
+    this.pauseReading();
+    this.whenFlushed(() => {
+      if (this.#phase !== "flushing" || this.#socket.destroyed) return;
+      this.#goOn(keepAlive && !this.#parts.isClosing());
+    });
+  }
+
+  #goOn(keepAlive: boolean): void {
     if (!keepAlive || this.#ended) {
       this.#linger();
       return;
@@ -334,6 +352,7 @@ export class ClientConnection implements ExchangeClient, Peer {
         // Who hangs up has no use for the answer.
         this.#socket.destroy();
         return;
+      case "flushing":
       case "lingering":
       case "closed":
     }
