@@ -132,6 +132,7 @@ describe("a registry", () => {
     expect(traits).toEqual({
       delivery: "push",
       returnMs: 8_000,
+      propagationMs: 500,
       retryCapMs: 1_000,
       scope: [],
       keeps: ["service", "host", "port"],

@@ -45,6 +45,8 @@ export function replyText(reply: Reply, withBody: boolean, connection: string): 
   const body = Buffer.from(reply.body, "utf8");
   let head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? "Unknown"}\r\n`;
   for (const [name, value] of Object.entries(reply.headers)) head += `${name}: ${value}\r\n`;
+  // RFC 9110 §8.6, §15.3.5: neither a length nor a body.
+  if (reply.status === 204 || reply.status === 304) return `${head}${connection}\r\n`;
   head += `content-length: ${body.length}\r\n${connection}\r\n`;
   return withBody ? head + body.toString("latin1") : head;
 }

@@ -402,6 +402,62 @@ describe("slow ones cost constant memory", () => {
     assert.ok((await settled(() => sent - one.socket.writableLength)) < held);
   });
 
+  test("a client that asks on and does not read the replies", async () => {
+    let routed = 0;
+    const address = await proxyWith({
+      route: () => {
+        routed += 1;
+        return { kind: "reply", status: 200, headers: {}, body: "x".repeat(10_000) };
+      },
+    });
+    const one = await client(address);
+    one.socket.pause();
+    const many = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2_000));
+    const push = (): void => {
+      let takesMore = true;
+      while (takesMore) takesMore = one.socket.write(many);
+    };
+    one.socket.on("drain", push);
+    push();
+    assert.ok((await settled(() => routed)) * 10_000 < held);
+    // It goes on where it was as soon as they are read.
+    const before = routed;
+    one.socket.resume();
+    await until(() => routed > before + 5_000, "further replies");
+  });
+
+  test("clientSendTimeoutMs holds for replies as well", async () => {
+    const replied: number[] = [];
+    const address = await proxyWith({
+      clientSendTimeoutMs: 200,
+      onCompleted: ({ status }) => replied.push(status),
+      route: () => ({ kind: "reply", status: 200, headers: {}, body: "x".repeat(20_000_000) }),
+    });
+    const one = await client(address);
+    one.socket.pause();
+    one.socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
+    await until(() => replied.length === 1, "the first reply");
+    // Whoever is given up is reset, and that is heard as soon as something is said.
+    const drip = setInterval(() => one.socket.write("x"), 20);
+    onTestFinished(() => clearInterval(drip));
+    await until(() => one.closed, "the client to be given up");
+    assert.equal(replied.length, 1);
+  });
+
+  test("a reply that ends the connection is sent whole to a client that is slow to read it", async () => {
+    const address = await proxyWith({
+      route: () => ({ kind: "reply", status: 200, headers: {}, body: "x".repeat(20_000_000) }),
+    });
+    const one = await client(address);
+    one.socket.pause();
+    one.socket.write(get("/"));
+    // Longer than what is left to a client after its answer.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    one.socket.resume();
+    await until(() => one.closed, "the end");
+    assert.ok(one.received.endsWith("x") && one.received.length > 20_000_000);
+  });
+
   test("requests behind one that is not answered are not read on", async () => {
     await using node = await rawNode((socket) => socket.resume());
     let routed = 0;

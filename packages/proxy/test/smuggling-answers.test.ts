@@ -79,6 +79,15 @@ describe("bytes after an answer are nobody's", () => {
   });
 });
 
+test.each([204, 304])("a reply of %i has no body, whatever it was given", async (status) => {
+  const address = await proxyWith({
+    route: () => ({ kind: "reply", status, headers: { "x-own": "1" }, body: evil }),
+  });
+  const answers = await talk(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n" + get("/"));
+  assert.equal(answers.match(/^HTTP\/1\.1 /gm)?.length, 2);
+  assert.doesNotMatch(answers, /evil|content-length/i);
+});
+
 describe("a switch of protocols", () => {
   const ask = (protocol: string): string =>
     `GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`;
@@ -117,9 +126,17 @@ describe("a switch of protocols", () => {
   test.each([
     ["to another protocol", "Connection: Upgrade\r\nUpgrade: h2c\r\n"],
     ["to nothing", ""],
+    ["to an empty name", "Connection: Upgrade\r\nUpgrade:\r\n"],
   ])("%s is a 502", async (_name, fields) => {
     const { address } = await node(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n${evil}`);
     const received = await talk(address, ask("websocket") + hidden, (all) => /502/.test(all));
+    assert.match(received, /^HTTP\/1\.1 502 /);
+    assert.doesNotMatch(received, /evil/);
+  });
+
+  test("to an empty name is not asked for by saying nothing", async () => {
+    const { address } = await node(`HTTP/1.1 101 X\r\nUpgrade:\r\n\r\n${evil}`);
+    const received = await talk(address, get("/"));
     assert.match(received, /^HTTP\/1\.1 502 /);
     assert.doesNotMatch(received, /evil/);
   });
@@ -201,5 +218,33 @@ describe("a body whose answer is out already", () => {
     await closed;
     assert.equal(received.match(/HTTP\/1\.1 /g)?.length, 1);
     assert.doesNotMatch(sent.join(""), /smuggled/);
+  });
+
+  test.each([
+    ["that turns out bad", "zz\r\n", {}],
+    [
+      "that turns out too large",
+      `5\r\nhello\r\n${"5\r\nworld\r\n".repeat(9)}`,
+      { maxBodyBytes: 9 },
+    ],
+  ])("%s cuts the answer short: nothing is said inside of it", async (_name, rest, limits) => {
+    await using raw = await rawNode((socket) => {
+      socket.once("data", () => {
+        socket.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nbegun");
+      });
+    });
+    const outcomes: string[] = [];
+    const address = await proxyWith({ route: () => forwardTo([raw], outcomes), ...limits });
+    const socket = connect(address.port, address.host);
+    let received = "";
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) => (received += bytes.toString("latin1")));
+    const closed = new Promise((resolve) => socket.once("close", resolve));
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n");
+    await until(() => received.endsWith("begun"), "the answer");
+    socket.write(rest);
+    await closed;
+    assert.ok(received.endsWith("begun"));
+    assert.deepEqual(outcomes, ["cancelled"]);
   });
 });

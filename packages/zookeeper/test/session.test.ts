@@ -123,7 +123,7 @@ test("pings keep an idle session, and silence ends a connection within two third
         if (!isSilent) connection.answer(-2);
       },
     },
-    { timeoutMs: 300 },
+    { timeoutMs: 1_500 },
   );
   const link = await both.session.link(signal());
   await until(() => both.server.pings >= 5, { what: "pings" });

@@ -25,6 +25,7 @@ type Phase =
   | "head" // between requests, or inside a head
   | "exchange"
   | "discarding" // the answer was out before the body was in
+  | "flushing" // a reply is more than the socket holds gladly: nothing is read until it has left
   | "tunnel"
   | "lingering" // all is said; what the client still sends is thrown away
   | "closed";
@@ -85,7 +86,7 @@ export class ClientConnection implements ExchangeClient, Peer {
   }
 
   get isServing(): boolean {
-    return this.#phase === "exchange" || this.#phase === "tunnel";
+    return ["exchange", "flushing", "tunnel"].includes(this.#phase);
   }
 
   /** Called with every read. */
@@ -102,6 +103,9 @@ export class ClientConnection implements ExchangeClient, Peer {
         return;
       case "tunnel":
         this.#tunnel?.clientBytes(bytes, length);
+        return;
+      case "flushing":
+        this.#held.add(bytes, 0, length);
         return;
       case "lingering":
       case "closed":
@@ -177,7 +181,7 @@ export class ClientConnection implements ExchangeClient, Peer {
   #nextBytes(bytes: Buffer, from: number, to: number): void {
     if (from >= to) return;
     if (this.#phase === "discarding") this.#discardBytes(bytes, from, to);
-    if (this.#phase !== "head") return;
+    if (this.#phase !== "head" && this.#phase !== "flushing") return;
     this.#held.add(bytes, from, to);
     this.#parseHeld();
   }
@@ -272,6 +276,20 @@ export class ClientConnection implements ExchangeClient, Peer {
 
   finished(keepAlive: boolean): void {
     this.#exchange = undefined;
+    if (!this.#socket.writableNeedDrain) {
+      this.#goOn(keepAlive);
+      return;
+    }
+    this.#phase = "flushing";
+    this.#deadlineMs = performance.now() + this.#parts.limits.clientSendTimeoutMs;
+    this.pauseReading();
+    this.whenFlushed(() => {
+      if (this.#phase !== "flushing" || this.#socket.destroyed) return;
+      this.#goOn(keepAlive && !this.#parts.isClosing());
+    });
+  }
+
+  #goOn(keepAlive: boolean): void {
     if (!keepAlive || this.#ended) {
       this.#linger();
       return;
@@ -368,6 +386,7 @@ export class ClientConnection implements ExchangeClient, Peer {
         // Who hangs up has no use for the answer.
         this.#socket.destroy();
         return;
+      case "flushing":
       case "lingering":
       case "closed":
     }

@@ -82,7 +82,7 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
   start(): void {
     const { limits, forwarded, route } = this.#parts;
     if (this.#head.length > limits.maxBodyBytes) {
-      this.#fail("body_too_large", `the body is larger than ${limits.maxBodyBytes} bytes`);
+      this.#fail("body_too_large", this.#tooLarge);
       return;
     }
     if (forwarded.loops(this.#head)) {
@@ -188,18 +188,24 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
     const body = this.#body!;
     const node = this.#node!;
     const next = body.send(node, bytes, from, to);
-    if (body.bad) {
-      this.#fail("bad_request", "the chunked body is malformed");
-    } else if (body.tooLarge) {
-      this.#fail(
-        "body_too_large",
-        `the body is larger than ${this.#parts.limits.maxBodyBytes} bytes`,
-      );
+    if (body.bad || body.tooLarge) {
+      this.#refuseBody(body.bad);
     } else {
       if (this.#stage === "waiting") this.#waitForAnswer();
       if (!body.done && node.isFull) this.#client.pauseReading();
     }
     return next;
+  }
+
+  #refuseBody(isBad: boolean): void {
+    // An answer is under way: another would be taken for a part of it.
+    if (this.#stage !== "waiting") this.#breakOff("cancelled");
+    else if (isBad) this.#fail("bad_request", "the chunked body is malformed");
+    else this.#fail("body_too_large", this.#tooLarge);
+  }
+
+  get #tooLarge(): string {
+    return `the body is larger than ${this.#parts.limits.maxBodyBytes} bytes`;
   }
 
   nodeDrained(): void {
@@ -216,9 +222,9 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
   }
 
   nodeSwitched(scan: ResponseScan, bytes: Buffer): NodeTunnel | undefined {
+    if (this.#upgrade === "" || scan.upgradeEnd === 0) return undefined;
     const protocol = bytes.toString("latin1", scan.upgradeStart, scan.upgradeEnd);
-    const agreed = scan.upgradeEnd !== 0 && protocol.toLowerCase() === this.#upgrade.toLowerCase();
-    if (!agreed) return undefined;
+    if (protocol.toLowerCase() !== this.#upgrade.toLowerCase()) return undefined;
     this.#stage = "tunnel";
     this.#status = 101;
     this.#answeredBy = this.#attempts!.node;
