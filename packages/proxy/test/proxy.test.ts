@@ -248,6 +248,24 @@ describe("forwarding", () => {
     }
   });
 
+  test("a body that nobody wants is thrown away, and what follows it is the next request", async () => {
+    await using node = await httpNode((_request, response) => response.end("served"));
+    const refusal = { kind: "reply", status: 403, headers: {}, body: "no" } as const;
+    const address = await proxyWith({
+      route: ({ target }) => (target === "/no" ? refusal : forwardTo([node])),
+    });
+    const post = "POST /no HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345";
+    const chunked =
+      "POST /no HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+    const answers = await talk(address, post + chunked + get("/"));
+    assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), [
+      "HTTP/1.1 403",
+      "HTTP/1.1 403",
+      "HTTP/1.1 200",
+    ]);
+    assert.match(answers, /served$/);
+  });
+
   test("an answer before the end of the body leaves the connection in use", async () => {
     await using node = await rawNode((socket) => {
       socket.once("data", () => {

@@ -180,10 +180,12 @@ export class ClientConnection implements ExchangeClient, Peer {
   /** The answer was there at once; what follows is the next request. */
   #nextBytes(bytes: Buffer, from: number, to: number): void {
     if (from >= to) return;
-    if (this.#phase === "discarding") this.#discardBytes(bytes, from, to);
-    if (this.#phase !== "head" && this.#phase !== "flushing") return;
-    this.#held.add(bytes, from, to);
-    this.#parseHeld();
+    if (this.#phase === "discarding") {
+      this.#discardBytes(bytes, from, to);
+    } else if (this.#phase === "head" || this.#phase === "flushing") {
+      this.#held.add(bytes, from, to);
+      this.#parseHeld();
+    }
   }
 
   discard(body: RequestBody): void {

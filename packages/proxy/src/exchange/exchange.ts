@@ -188,12 +188,9 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
     const body = this.#body!;
     const node = this.#node!;
     const next = body.send(node, bytes, from, to);
-    if (body.bad || body.tooLarge) {
-      this.#refuseBody(body.bad);
-    } else {
-      if (this.#stage === "waiting") this.#waitForAnswer();
-      if (!body.done && node.isFull) this.#client.pauseReading();
-    }
+    if (body.bad || body.tooLarge) this.#refuseBody(body.bad);
+    else if (this.#stage === "waiting") this.#waitForAnswer();
+    if (this.#node !== undefined && !body.done && node.isFull) this.#client.pauseReading();
     return next;
   }
 
