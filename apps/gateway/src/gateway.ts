@@ -4,7 +4,7 @@ import { showAddress } from "./address.ts";
 import { type AdminListener, startAdmin } from "./admin/listener.ts";
 import type { GatewayConfig, ListenConfig } from "./config/gateway-config.ts";
 import { failureReply, type RequestContext, routeRequest } from "./forwarding.ts";
-import { GatewayMetrics } from "./metrics.ts";
+import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
 

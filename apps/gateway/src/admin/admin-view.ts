@@ -1,6 +1,6 @@
 import type { ListenAddress } from "@rollcall/proxy";
 
-import type { GatewayMetrics } from "../metrics.ts";
+import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { GatewayState } from "../state.ts";
 
 /** What the admin listener shows. */

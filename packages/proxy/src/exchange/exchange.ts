@@ -120,8 +120,9 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
       if (node === "failed")
         failure = { reason: "route_failed", detail: "no node could be chosen" };
       if (node === "failed" || node === undefined) break;
-      if (!isForbidden(node, this.#parts.dialing)) {
-        this.#pool = this.#parts.pools.of(node);
+      this.#pool = this.#parts.pools.of(node);
+      // Where a connection stands the address was allowed.
+      if (!this.#pool.isEmpty || !isForbidden(node, this.#parts.dialing)) {
         this.#connect(true);
         return;
       }

@@ -1,10 +1,12 @@
 import type { AttemptOutcome, Completed } from "@rollcall/proxy";
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, type Metric, Registry } from "prom-client";
 
-import type { GatewayConfig } from "./config/gateway-config.ts";
-import type { RequestContext } from "./forwarding.ts";
-import type { GatewayState } from "./state.ts";
-import type { NodePool } from "./upstream/node-pool.ts";
+import type { GatewayConfig } from "../config/gateway-config.ts";
+import type { RequestContext } from "../forwarding.ts";
+import type { GatewayState } from "../state.ts";
+import type { NodePool } from "../upstream/node-pool.ts";
+import { AttemptNumbers, keyOf } from "./attempt-numbers.ts";
+import { RequestNumbers, type Value } from "./request-numbers.ts";
 
 /** What is measured when somebody asks, rather than counted as it happens. */
 export interface MetricsSource {
@@ -22,34 +24,32 @@ export interface ReloadNote {
 /** The gateway's Prometheus metrics; every label is bounded by the configuration. */
 export class GatewayMetrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter<"route" | "status">;
-  readonly #duration: Histogram<"route">;
-  readonly #attempts: Counter<"registry" | "service" | "outcome">;
+  readonly #requests = new RequestNumbers();
+  readonly #attempts = new AttemptNumbers();
   readonly #reloads: Counter<"result">;
   #lastReload: ReloadNote | undefined;
 
   constructor(source: () => MetricsSource) {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
-    this.#requests = new Counter({
-      name: "rollcall_requests_total",
-      help: "Finished requests by route id and status; status 0: the client left first.",
-      labelNames: ["route", "status"],
-      registers,
-    });
-    this.#duration = new Histogram({
-      name: "rollcall_request_duration_seconds",
-      help: "From the request head to the end of the answer, by route id.",
-      labelNames: ["route"],
-      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
-      registers,
-    });
-    this.#attempts = new Counter({
-      name: "rollcall_upstream_attempts_total",
-      help: "Attempts to have a node answer, by how they ended.",
-      labelNames: ["registry", "service", "outcome"],
-      registers,
-    });
+    this.#numbers(
+      "rollcall_requests_total",
+      "counter",
+      "Finished requests by route id and status; status 0: the client left first.",
+      () => this.#requests.totals(),
+    );
+    this.#numbers(
+      "rollcall_request_duration_seconds",
+      "histogram",
+      "From the request head to the end of the answer, by route id.",
+      (name) => this.#requests.histogram(name),
+    );
+    this.#numbers(
+      "rollcall_upstream_attempts_total",
+      "counter",
+      "Attempts to have a node answer, by how they ended.",
+      () => this.#attempts.totals(),
+    );
     this.#reloads = new Counter({
       name: "rollcall_config_reloads_total",
       help: "Configuration reloads by result.",
@@ -74,14 +74,11 @@ export class GatewayMetrics {
   }
 
   completed(completed: Completed, context: RequestContext | undefined): void {
-    const route = context?.route.id ?? "";
-    this.#requests.inc({ route, status: completed.status });
-    this.#duration.observe({ route }, completed.elapsedMs / 1000);
+    this.#requests.add(context?.route.id ?? "", completed.status, completed.elapsedMs / 1000);
   }
 
-  attempt({ source, name }: NodePool, outcome: AttemptOutcome): void {
-    const registry = source.kind === "service" ? source.registry : "fixed";
-    this.#attempts.inc({ registry, service: name, outcome });
+  attempt(pool: NodePool, outcome: AttemptOutcome): void {
+    this.#attempts.add(pool, outcome);
   }
 
   /** @param refused  Why nothing changed. */
@@ -92,15 +89,11 @@ export class GatewayMetrics {
 
   /** Series of routes and services that a reload took away would stay for ever. */
   forgetAllBut(config: GatewayConfig): void {
-    const routes = new Set(["", ...config.routes.map(({ id }) => id)]);
-    const services = new Set(
-      config.routes.map(({ upstream: { key, source } }) =>
-        source.kind === "service" ? `${source.registry} ${source.service}` : `fixed ${key}`,
-      ),
+    this.#requests.keep(new Set(["", ...config.routes.map(({ id }) => id)]));
+    const services = config.routes.map(({ upstream: { key, source } }) =>
+      source.kind === "service" ? keyOf(source.registry, source.service) : keyOf("fixed", key),
     );
-    void forget(this.#requests, ({ route }) => routes.has(String(route)));
-    void forget(this.#duration, ({ route }) => routes.has(String(route)));
-    void forget(this.#attempts, ({ registry, service }) => services.has(`${registry} ${service}`));
+    this.#attempts.keep(new Set(services));
   }
 
   #observe(source: () => MetricsSource): void {
@@ -136,6 +129,23 @@ export class GatewayMetrics {
     });
   }
 
+  /** A metric that is counted as plain numbers, and written out when somebody asks. */
+  #numbers(
+    name: string,
+    type: "counter" | "histogram",
+    help: string,
+    values: (name: string) => readonly Value[],
+  ): void {
+    const metric = {
+      name,
+      help,
+      get: async () => ({ name, help, type, values: values(name), aggregator: "sum" }),
+      reset: () => undefined,
+    };
+    // The registry asks for no more than this; its own classes hash the labels with each request.
+    this.#registry.registerMetric(metric as unknown as Metric);
+  }
+
   /** A gauge whose values are read when somebody asks. */
   #gauge(
     name: string,
@@ -164,15 +174,4 @@ function services({ state }: MetricsSource): { pool: NodePool; labels: Labels }[
       ? []
       : [{ pool, labels: { registry: pool.source.registry, service: pool.name } }],
   );
-}
-
-async function forget(
-  metric: Counter | Histogram,
-  keep: (labels: Labels) => boolean,
-): Promise<void> {
-  const { values } = await metric.get();
-  for (const { labels } of values) {
-    const own = Object.entries(labels as Labels).filter(([name]) => name !== "le");
-    if (!keep(Object.fromEntries(own))) metric.remove(Object.fromEntries(own));
-  }
 }
