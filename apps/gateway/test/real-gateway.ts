@@ -10,6 +10,7 @@ import { onTestFinished } from "vitest";
 import {
   formatProblem,
   type Gateway,
+  type GatewayConfig,
   loadConfig,
   registryFactories,
   startGateway,
@@ -26,7 +27,14 @@ export interface RealGateway {
   nodes(registry: string, service: string): Promise<readonly { readonly port: number }[]>;
   /** Sends GETs, a few at a time, until it is stopped. */
   load(path: string): Load;
+  /** Reloads with other routes. */
+  reroute(routes: Routes): Promise<void>;
 }
+
+/** Path to service and registry. */
+export type Routes = Readonly<
+  Record<string, { readonly service: string; readonly registry: string }>
+>;
 
 /** Requests that go on until they are stopped. */
 export interface Load {
@@ -38,28 +46,28 @@ export interface Load {
 
 /**
  * @param registries  Value of `discovery`, in YAML's flow style.
- * @param routes  Path to service and registry.
  */
-export async function realGateway(
-  registries: string,
-  routes: Readonly<Record<string, { readonly service: string; readonly registry: string }>>,
-): Promise<RealGateway> {
+export async function realGateway(registries: string, routes: Routes): Promise<RealGateway> {
   const configFile = join(testDirectory(), "gateway.yaml");
-  const lines = Object.entries(routes).map(
-    ([uri, { service, registry }]) =>
-      `  - { uri: ${uri}, upstream: { service_name: "${service}", discovery_type: ${registry} } }\n`,
-  );
-  writeFileSync(
-    configFile,
-    `listen: [{ port: 0 }]
+  const load = (wanted: Routes): GatewayConfig => {
+    const lines = Object.entries(wanted).map(
+      ([uri, { service, registry }]) =>
+        `  - { uri: ${uri}, upstream: { service_name: "${service}", discovery_type: ${registry} } }\n`,
+    );
+    writeFileSync(
+      configFile,
+      `listen: [{ port: 0 }]
 admin: { port: 0 }
 snapshot_dir: "off"
 discovery: ${registries}
 routes:
 ${lines.join("")}`,
-  );
-  const { config, problems } = loadConfig({ configFile, environment: {} });
-  assert.ok(config !== undefined, problems.map(formatProblem).join("\n"));
+    );
+    const { config, problems } = loadConfig({ configFile, environment: {} });
+    assert.ok(config !== undefined, problems.map(formatProblem).join("\n"));
+    return config;
+  };
+  const config = load(routes);
   const gateway = await startGateway(config, { registries: registryFactories });
   onTestFinished(() => gateway.close({ drainMs: 0 }));
   const base = `http://127.0.0.1:${gateway.addresses[0]!.port}`;
@@ -79,6 +87,7 @@ ${lines.join("")}`,
       return services[service]?.nodes ?? [];
     },
     load: (path) => startLoad(() => get(path)),
+    reroute: (wanted) => gateway.reload(load(wanted)),
   };
 }
 
