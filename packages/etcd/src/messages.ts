@@ -81,6 +81,8 @@ export function rangeRequest(request: {
   readonly end?: Buffer | undefined;
   readonly limit?: number | undefined;
   readonly revision?: number | undefined;
+  /** What the member itself has, without asking the others. */
+  readonly serializable?: boolean | undefined;
   readonly keysOnly?: boolean | undefined;
 }): Buffer {
   return message(
@@ -88,6 +90,7 @@ export function rangeRequest(request: {
     bytesField(2, request.end ?? ""),
     varintField(3, request.limit ?? 0),
     varintField(4, request.revision ?? 0),
+    varintField(7, request.serializable ?? false),
     varintField(8, request.keysOnly ?? false),
   );
 }
@@ -155,11 +158,6 @@ export function watchCreateRequest(
 
 export function watchCancelRequest(watchId: number): Buffer {
   return messageField(2, varintField(1, watchId));
-}
-
-/** Asks for a sign of life. */
-export function watchProgressRequest(): Buffer {
-  return messageField(3, Buffer.alloc(0));
 }
 
 export function readRange(bytes: Buffer): RangePage {

@@ -5,12 +5,12 @@ import type { Connection, Exchange } from "./connection.ts";
 import {
   type Header,
   type KeyRange,
+  rangeRequest,
   readWatch,
   type WatchAnswer,
   watchCancelRequest,
   watchCreateRequest,
   type WatchEvent,
-  watchProgressRequest,
 } from "./messages.ts";
 import { RpcFailure, toDiscoveryError } from "./rpc-failure.ts";
 
@@ -40,8 +40,15 @@ export interface WatchStreamContext {
 }
 
 const watchMethod = "/etcdserverpb.Watch/Watch";
-/** A server may leave out one answer while a watch catches up, but not so many in a row. */
-const maxUnanswered = 4;
+/**
+ * A question that every member answers at once, be it with a refusal. Not etcd's progress request, which newer
+ * servers leave unanswered as long as nothing has been written since the watch began; nor a ping, of which gRPC
+ * servers take few.
+ */
+const probe = {
+  method: "/etcdserverpb.KV/Range",
+  request: rangeRequest({ key: Buffer.from([0]), serializable: true, keysOnly: true }),
+};
 
 interface Watch {
   readonly operation: string;
@@ -61,7 +68,8 @@ export class WatchStream {
   #lastId = 0;
   #ended = false;
   #heardAtMs: number;
-  #unanswered = 0;
+  /** Aborted at the end. */
+  readonly #over = new AbortController();
   #cancelProbe: () => void;
 
   constructor(context: WatchStreamContext) {
@@ -128,7 +136,6 @@ export class WatchStream {
 
   #received(bytes: Buffer): void {
     this.#heardAtMs = this.#context.clock.monotonicMs();
-    this.#unanswered = 0;
     let answer: WatchAnswer;
     try {
       answer = readWatch(bytes);
@@ -196,17 +203,16 @@ export class WatchStream {
       if (this.#ended) return;
       const { clock, silenceMs } = this.#context;
       const leftMs = this.#heardAtMs + silenceMs - clock.monotonicMs();
-      if (leftMs <= 0) {
-        if (this.#unanswered === maxUnanswered) {
-          this.#failAll("TIMEOUT", "the stream does not answer any more");
-          return;
-        }
-        this.#unanswered += 1;
-        this.#exchange.send(watchProgressRequest());
-        this.connection.expectWord();
-      }
+      if (leftMs <= 0) this.#probe();
       this.#cancelProbe = this.#probeLater(leftMs <= 0 ? silenceMs : leftMs);
     });
+  }
+
+  /** Whatever the answer is: that there is one tells that the connection lives. */
+  #probe(): void {
+    const { headers, silenceMs: timeoutMs } = this.#context;
+    const limits = { timeoutMs, signal: this.#over.signal };
+    this.connection.call(probe.method, probe.request, headers, limits).catch(() => undefined);
   }
 
   #fail(failure: RpcFailure | undefined): void {
@@ -231,6 +237,7 @@ export class WatchStream {
   #end(errorFor?: (watch: Watch) => DiscoveryError): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#over.abort();
     this.#cancelProbe();
     const watches = [...this.#watches.values()];
     this.#watches.clear();

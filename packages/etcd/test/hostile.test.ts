@@ -281,11 +281,23 @@ describe("a watch", () => {
     expect(sizes.filter((size) => size !== 1 && size !== 4)).toEqual([]);
   });
 
-  test("that is not answered any more on a connection that lives is given up", async () => {
+  test("that is quiet stays open as long as its connection lives", async () => {
     registry = connect({ hosts: fake.host, timeouts: { noticeMs: 200 } });
     const opened = await view();
-    // Created, and then silence; pings are answered by the fake's HTTP/2.
-    expect(await stale(opened)).toBe("TIMEOUT: the stream does not answer any more");
+    const states = new Set<string>();
+    const following = (async () => {
+      for await (const { state } of opened) states.add(state);
+    })();
+    const reads = (): number => fake.calls.filter((path) => path === range).length;
+    const before = reads();
+    await until(() => reads() > before + 5, { what: "some questions" });
+    // Not even those are answered: then a ping must be.
+    onRange = () => undefined;
+    await until(() => reads() > before + 10, { what: "more questions" });
+    opened[Symbol.dispose]();
+    await following;
+    expect(states).toEqual(new Set(["fresh"]));
+    expect(fake.sessions.size).toBe(1);
   });
 
   test("that is never begun is given up, whatever else the stream says", async () => {

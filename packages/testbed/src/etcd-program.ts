@@ -13,15 +13,17 @@ export interface EtcdProgram {
 }
 
 /**
- * etcd from Debian's packages, fetched on first use.
+ * etcd from Debian's packages, fetched on first use: of the release that `ROLLCALL_ETCD_SUITE` names, or of the
+ * newest one that runs here.
  *
  * @throws Error saying what is missing
  */
 export async function etcdProgram(): Promise<EtcdProgram> {
+  const suite = process.env["ROLLCALL_ETCD_SUITE"];
   const folder = await debianProgram({
     name: "etcd",
     packages: ["etcd-server", "etcd-client"],
-    suites: ["trixie", "bookworm"],
+    suites: suite ? [suite] : ["trixie", "bookworm"],
     check: async (draft) => {
       await versionOf(draft);
       await runCommand(executable(draft, "etcdctl"), ["version"]);
