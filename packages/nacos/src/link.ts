@@ -146,7 +146,9 @@ export class Link {
       const over = AbortSignal.any([session.ended, signal]);
       const better = session.kind === "http" ? await this.#better(over) : await ended(over);
       // A server that let us down, or wants us to move, is asked after the others.
-      if (session instanceof GrpcSession) this.#servers.failed(session.server);
+      if (session instanceof GrpcSession && session.ended.aborted) {
+        this.#servers.failed(session.server);
+      }
       if (better === undefined) break;
       await this.#enterInto(better);
       await this.publications.clear(session, AbortSignal.any([better.ended, signal]));

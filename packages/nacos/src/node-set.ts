@@ -13,22 +13,34 @@ export interface Decoder {
   decode(hosts: readonly unknown[], clusters: readonly string[]): NodeSet;
 }
 
+interface Known {
+  readonly raw: unknown;
+  readonly decoded: Decoded;
+}
+
 /** An instance that has not changed since the list before is the same node, and costs next to nothing. */
 export function createDecoder(context: DecodeContext): Decoder {
-  let known = new Map<string, { readonly raw: unknown; readonly decoded: Decoded }>();
+  let known: readonly Known[] = [];
+
+  function decodeAll(hosts: readonly unknown[]): readonly Known[] {
+    let byPlace: ReadonlyMap<string, Known> | undefined;
+    return hosts.map((raw, index) => {
+      // Lists mostly keep their order.
+      const here = known[index];
+      if (here !== undefined && sameInstance(here.raw, raw)) return here;
+      byPlace ??= new Map(known.map((one) => [placeOf(one.raw), one]));
+      const moved = byPlace.get(placeOf(raw));
+      if (moved !== undefined && sameInstance(moved.raw, raw)) return moved;
+      return { raw, decoded: decodeInstance(raw, context) };
+    });
+  }
+
   return {
     decode(hosts, clusters) {
-      const next: typeof known = new Map();
+      known = decodeAll(hosts);
       const chosen = new Map<string, Decoded>();
       const rejected: RejectedRecord[] = [];
-      for (const [index, raw] of hosts.entries()) {
-        const place = placeOf(raw) ?? String(index);
-        const before = known.get(place);
-        const decoded =
-          before !== undefined && sameInstance(before.raw, raw)
-            ? before.decoded
-            : decodeInstance(raw, context);
-        next.set(place, { raw, decoded });
+      for (const { decoded } of known) {
         const { key, cluster, node, error } = decoded;
         if (clusters.length > 0 && !clusters.includes(cluster)) continue;
         if (error !== undefined) rejected.push({ key, error });
@@ -36,7 +48,6 @@ export function createDecoder(context: DecodeContext): Decoder {
         const rival = chosen.get(node.id);
         if (rival === undefined || isBetter(decoded, rival)) chosen.set(node.id, decoded);
       }
-      known = next;
       const nodes = [...chosen.values()].flatMap(({ node }) => (node === undefined ? [] : [node]));
       return { nodes, rejected };
     },
@@ -53,14 +64,13 @@ function isBetter(a: Decoded, b: Decoded): boolean {
   return a.node?.status === "up" && b.node?.status !== "up";
 }
 
-function placeOf(raw: unknown): string | undefined {
-  if (!isRecord(raw)) return undefined;
+/** What tells an instance from the others of a list. */
+function placeOf(raw: unknown): string {
+  if (!isRecord(raw)) return "";
   const { ip, port, clusterName, metadata } = raw;
   // Two processes may both claim an address.
   const owner = isRecord(metadata) ? metadata["rollcall.owner"] : undefined;
-  return typeof ip === "string" && typeof port === "number"
-    ? `${ip} ${port} ${String(clusterName)} ${String(owner)}`
-    : undefined;
+  return JSON.stringify([ip, port, clusterName, owner]);
 }
 
 const compared = ["ip", "port", "weight", "healthy", "enabled", "clusterName"] as const;

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 
-import type { ServiceNode } from "@rollcall/core";
+import { DiscoveryError, type ServiceNode } from "@rollcall/core";
 import { type RecordCalls, sleep } from "@rollcall/core/adapter";
 
 import { decodeInstance, type Decoded, encodeInstance, idOf } from "./codec.ts";
@@ -71,9 +71,16 @@ export class OwnRecord implements RecordCalls {
     const session = await link.session(signal);
     if (this.#instance === undefined) await this.#becomeYoungest(node, session, signal);
     this.#owner = { ...this.#owner, write: this.#owner.write + 1 };
+    const before = this.#instance;
     const instance = this.#encode(node);
     this.#instance = instance;
-    await link.publications.enter(this, key, instance, session, signal);
+    try {
+      await link.publications.enter(this, key, instance, session, signal);
+    } catch (thrown) {
+      // What was refused is not there; of anything else nobody knows, so it must be removed in the end.
+      if (thrown instanceof DiscoveryError && thrown.code === "INVALID") this.#instance = before;
+      throw thrown;
+    }
     this.#session = session;
     this.#isShown = await this.#shows(true, node, session, signal);
     this.#checkLater();

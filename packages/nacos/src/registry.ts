@@ -267,7 +267,7 @@ function traitsOf({ protocol, intervalMs, registration }: ResolvedOptions): Regi
   const holdsAll = registration.maxMetadataLength >= maxMetadataBytes + ownMetadataLength;
   return Object.freeze({
     delivery: protocol === "http" ? "poll" : "push",
-    returnMs: protocol === "grpc" ? returnMs : returnMs + intervalMs,
+    returnMs: protocol === "http" ? returnMs + intervalMs : returnMs,
     propagationMs: protocol === "grpc" ? pushMs : Math.max(pushMs, intervalMs),
     // A watch waits for the next session, and the attempts to get one have a pace of their own.
     retryCapMs: 1_000,

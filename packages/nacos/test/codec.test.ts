@@ -168,6 +168,13 @@ describe("a list", () => {
     );
     assert.equal(first.nodes[0], second.nodes[0]);
     assert.notEqual(first.nodes[1], second.nodes[1]);
+    // Wherever in the list it stands.
+    const third = decoder.decode(
+      [{ ...listed, port: 2 }, { ...listed, port: 1, weight: 2 }, listed],
+      [],
+    );
+    assert.equal(third.nodes[1], second.nodes[1]);
+    assert.equal(third.nodes[2], first.nodes[0]);
   });
 
   test("is cut down to the clusters that are wanted", () => {
