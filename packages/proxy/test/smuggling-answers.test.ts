@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 
 import { describe, onTestFinished, test } from "vitest";
 
@@ -68,6 +68,36 @@ describe("bytes after an answer are nobody's", () => {
       const answer = await talk(address, get("/"));
       assert.doesNotMatch(answer, /evil/);
     }
+  });
+
+  test.each([
+    ["says something", (socket: Socket): void => void socket.write(evil)],
+    ["hangs up", (socket: Socket): void => void socket.end()],
+    ["breaks", (socket: Socket): void => void socket.resetAndDestroy()],
+  ])("a kept connection that %s before it is asked is replaced", async (_name, act) => {
+    const sockets: Socket[] = [];
+    await using node = await rawNode((socket) => {
+      sockets.push(socket);
+      socket.on("data", () => socket.write(good));
+    });
+    const outcomes: string[] = [];
+    const address = await proxyWith({ route: async () => forwardTo([node], outcomes) });
+    assert.match(await talk(address, get("/")), /good$/);
+    const socket = connect(address.port, address.host);
+    onTestFinished(() => void socket.destroy());
+    let received = "";
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) => (received += bytes.toString("latin1")));
+    // The head waits here for the first byte of the body, and a connection waits with it.
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n");
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(sockets.length, 1);
+    act(sockets[0]!);
+    await until(() => sockets.length === 2, "another connection");
+    socket.write("ok");
+    await until(() => received !== "", "the answer");
+    assert.match(received, /good$/);
+    assert.deepEqual(outcomes, ["ok", "ok"]);
   });
 
   test("an interim answer has no body", async () => {

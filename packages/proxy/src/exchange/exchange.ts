@@ -323,7 +323,8 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
   }
 
   #lostWhileWaiting(loss: NodeLoss, wasReused: boolean): void {
-    const untouched = !loss.heard && this.#body?.begun !== true && isIdempotent(this.#head.method);
+    const mayBeAskedAgain = this.#body?.begun !== true && isIdempotent(this.#head.method);
+    const untouched = !loss.asked || (!loss.heard && mayBeAskedAgain);
     if (untouched && wasReused) {
       // The node closed a connection that was idle: that says nothing about the node.
       this.#pool!.dropIdle();

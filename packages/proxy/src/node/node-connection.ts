@@ -38,6 +38,8 @@ export interface NodeLoss {
   readonly detail: string;
   /** Whether the connection ever stood. */
   readonly connected: boolean;
+  /** Whether any byte of the request was sent. */
+  readonly asked: boolean;
   /** Whether any byte of an answer had come. */
   readonly heard: boolean;
 }
@@ -64,6 +66,8 @@ export class NodeConnection {
   /** A head that is not whole yet. */
   #partial: Buffer | undefined;
   #informational = 0;
+  /** Whether any byte of the present request was sent, and any of its answer came. */
+  #asked = false;
   #heard = false;
   /** Whether it has carried a request before. */
   reused = false;
@@ -102,6 +106,7 @@ export class NodeConnection {
   use(user: NodeUser): void {
     this.#user = user;
     this.#phase = "head";
+    this.#asked = false;
     this.#heard = false;
     this.#informational = 0;
     this.reused = true;
@@ -124,6 +129,7 @@ export class NodeConnection {
   }
 
   writeText(text: string): void {
+    this.#asked = true;
     this.#socket?.write(text, "latin1");
   }
 
@@ -136,6 +142,7 @@ export class NodeConnection {
   writeBoth(text: string, bytes: Buffer): void {
     const socket = this.#socket;
     if (socket === undefined) return;
+    this.#asked = true;
     socket.cork();
     socket.write(text, "latin1");
     socket.write(bytes);
@@ -168,6 +175,11 @@ export class NodeConnection {
   onBytes(bytes: Buffer, length: number): void {
     switch (this.#phase) {
       case "head":
+        // As on an idle connection: an answer nobody asked for.
+        if (!this.#asked) {
+          this.#lose("bytes before a request");
+          return;
+        }
         this.#heard = true;
         this.#head(bytes, 0, length);
         return;
@@ -259,7 +271,7 @@ export class NodeConnection {
     const tunnel = this.#tunnel;
     this.destroy();
     if (tunnel !== undefined) tunnel.nodeLost();
-    else user?.nodeLost({ detail, connected, heard: this.#heard });
+    else user?.nodeLost({ detail, connected, asked: this.#asked, heard: this.#heard });
     if (wasIdle) this.#onIdleClosed(this);
   }
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 
-import { createProxy, type ListenAddress } from "../../src/index.ts";
+import { createProxy, type Forward, type ListenAddress } from "../../src/index.ts";
 import { requests } from "../fuzz/corpus.ts";
 import { oracleMethods } from "../fuzz/llhttp.ts";
 import { mutated } from "../fuzz/mutation.ts";
@@ -45,12 +45,22 @@ export async function storm(cases: number, seed: number): Promise<StormResult> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
   const recorder = await recordBefore({ host: "127.0.0.1", port });
+  let picks = 0;
+  const outcomes: string[] = [];
+  const forward = forwardTo([recorder], outcomes);
+  const counted: Forward = {
+    ...forward,
+    pick: (tried) => {
+      const attempt = forward.pick(tried);
+      if (attempt !== undefined) picks += 1;
+      return attempt;
+    },
+  };
   const proxy = createProxy({
     headTimeoutMs: 200,
     bodyTimeoutMs: 200,
     idleTimeoutMs: 100,
-    route: ({ method }) =>
-      oracleMethods.has(method) ? forwardTo([recorder]) : { ...unknownMethod },
+    route: ({ method }) => (oracleMethods.has(method) ? counted : { ...unknownMethod }),
   });
   const address = await proxy.listen({ host: "127.0.0.1", port: 0 });
   const answers = new Map<string, number>();
@@ -68,6 +78,7 @@ export async function storm(cases: number, seed: number): Promise<StormResult> {
   };
   await Promise.all(Array.from({ length: clients }, client));
   assert.equal(proxy.inFlight, 0);
+  assert.equal(outcomes.length, picks, "each pick has one outcome");
   await proxy.close({ drainMs: 0 });
   await recorder[Symbol.asyncDispose]();
   server.closeAllConnections();
