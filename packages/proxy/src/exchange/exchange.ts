@@ -82,7 +82,7 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
   start(): void {
     const { limits, forwarded, route } = this.#parts;
     if (this.#head.length > limits.maxBodyBytes) {
-      this.#fail("body_too_large", this.#tooLarge);
+      this.#fail("body_too_large", "the body is too large");
       return;
     }
     if (forwarded.loops(this.#head)) {
@@ -117,9 +117,11 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
     let failure = last;
     for (;;) {
       const node = this.#attempts!.next();
-      if (node === "failed")
-        failure = { reason: "route_failed", detail: "no node could be chosen" };
-      if (node === "failed" || node === undefined) break;
+      if (node === undefined) break;
+      if (node === "failed") {
+        this.#fail("route_failed", "no node could be chosen");
+        return;
+      }
       this.#pool = this.#parts.pools.of(node);
       // Where a connection stands the address was allowed.
       if (!this.#pool.isEmpty || !isForbidden(node, this.#parts.dialing)) {
@@ -199,11 +201,7 @@ export class Exchange implements Decided, NodeUser, NodeWaiter {
     // An answer is under way: another would be taken for a part of it.
     if (this.#stage !== "waiting") this.#breakOff("cancelled");
     else if (isBad) this.#fail("bad_request", "the chunked body is malformed");
-    else this.#fail("body_too_large", this.#tooLarge);
-  }
-
-  get #tooLarge(): string {
-    return `the body is larger than ${this.#parts.limits.maxBodyBytes} bytes`;
+    else this.#fail("body_too_large", "the body is too large");
   }
 
   nodeDrained(): void {
