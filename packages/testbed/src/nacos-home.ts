@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -12,7 +12,8 @@ export interface NacosHome {
   remove(): Promise<void>;
 }
 
-// Large, so not even a run that was interrupted leaves one behind.
+// Large, so one that is left behind is removed at the end of the process, or by the next.
+const prefix = "rollcall-nacos-";
 const folders = new Set<string>();
 process.on("exit", () => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
@@ -27,7 +28,8 @@ export async function createNacosHome(
   settingsIn: (conf: string) => Readonly<Record<string, string>>,
   files: Readonly<Record<string, string>> = {},
 ): Promise<NacosHome> {
-  const folder = await mkdtemp(join(tmpdir(), "rollcall-nacos-"));
+  await removeOrphans();
+  const folder = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
   const conf = join(folder, "conf");
   folders.add(folder);
   const remove = async (): Promise<void> => {
@@ -47,6 +49,24 @@ export async function createNacosHome(
     throw error;
   }
   return { folder, conf, remove };
+}
+
+/** Removes the folders of processes that were killed. */
+async function removeOrphans(): Promise<void> {
+  for (const name of await readdir(tmpdir())) {
+    const pid = name.startsWith(prefix) ? Number.parseInt(name.slice(prefix.length), 10) : 0;
+    if (!(pid > 0) || isAlive(pid)) continue;
+    // Another user's is not ours to remove.
+    await rm(join(tmpdir(), name), { recursive: true, force: true }).catch(() => undefined);
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
 }
 
 /** A server refuses to start without one, in Base64 and of 32 bytes at least. */

@@ -45,7 +45,7 @@ describeNacos("the shared Nacos server", (nacos) => {
     const name = namespace("testbed")("orders");
     assert.equal(await register(nacos, name), 200);
     await until(async () => (await ports(nacos, name)).length === 1, { what: "the registration" });
-    assert.match(nacos.version, /^3\./);
+    assert.match(nacos.version, /^[23]/);
   });
 
   test("is met by the official Java client", async () => {
