@@ -100,6 +100,24 @@ describe("bytes after an answer are nobody's", () => {
     assert.deepEqual(outcomes, ["ok", "ok"]);
   });
 
+  test.each(["HTTP/1.1 200 OK\r\n", "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"])(
+    "a connection that ended with its answer is not asked again: %j",
+    async (head) => {
+      await using node = await rawNode((socket) => {
+        let asked = false;
+        // It goes on listening, and says no more.
+        socket.on("data", () => {
+          if (!asked) socket.end(`${head}\r\ngood`);
+          asked = true;
+        });
+      });
+      const address = await proxyWith({ route: () => forwardTo([node]) });
+      for (let times = 0; times < 3; times += 1) {
+        assert.match(await talk(address, get("/")), /^HTTP\/1\.1 200 OK\r\n[^]*good$/);
+      }
+    },
+  );
+
   test("an interim answer has no body", async () => {
     const interim = `HTTP/1.1 103 Early Hints\r\nContent-Length: ${evil.length}\r\n\r\n`;
     const { address } = await oddOnce(`${interim}${good}`);

@@ -30,11 +30,11 @@ export class Answer {
     mayKeepAlive: boolean,
   ) {
     this.status = scan.status;
-    this.reusable = !scan.close;
     // Half a second earlier than the node, so that the two do not meet.
     this.keepMs = scan.keepAliveS === -1 ? Infinity : scan.keepAliveS * 1_000 - 500;
     const isOld = request.httpVersion === "1.0";
     const told = frame(scan, framing, request.method, isOld);
+    this.reusable = !scan.close && !framing.isUntilClose;
     this.#dechunks = isOld && scan.chunked;
     this.keepAlive = mayKeepAlive && told !== "until_close";
     let connection = "";

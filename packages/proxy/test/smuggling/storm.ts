@@ -57,6 +57,7 @@ export async function storm(cases: number, seed: number): Promise<StormResult> {
     },
   };
   const proxy = createProxy({
+    reads: seed % 2 === 0 ? "shared" : "public",
     headTimeoutMs: 200,
     bodyTimeoutMs: 200,
     idleTimeoutMs: 100,
