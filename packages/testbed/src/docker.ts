@@ -1,8 +1,7 @@
 import { runCommand } from "./command.ts";
 
 /**
- * A sentence on the Docker engine of this machine, `undefined` when none answers. Servers are not started in it yet:
- * no registry that the testbed knows has an image of its own project.
+ * A sentence on the Docker engine of this machine, `undefined` when none answers. Servers are not started in it yet.
  */
 export async function dockerEngine(): Promise<string | undefined> {
   try {
