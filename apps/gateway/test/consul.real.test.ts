@@ -9,6 +9,7 @@ import {
   startConsulCluster,
   until,
 } from "@rollcall/testbed";
+import Consul from "consul";
 import { onTestFinished, test } from "vitest";
 
 import { foreignNode, goesOn, provider, realGateway } from "./real-gateway.ts";
@@ -40,6 +41,23 @@ describeOwnConsul("a gateway on a real Consul", () => {
     await until(async () => (await gateway.get("/x")).status === 200, { what: "traffic" });
     assert.match((await gateway.get("/x")).text, /"name":"plain"/);
     await consulApi(consul.access, "PUT", "/v1/agent/check/fail/orders-1");
+    await until(async () => (await gateway.get("/x")).status === 503, { what: "no traffic" });
+  });
+
+  test("routes to a node that the npm package consul registered, until it deregisters", async () => {
+    const consul = await ownConsul();
+    const gateway = await realGateway(`{ consul: { servers: ["${consul.url}"] } }`, orders);
+    const node = await foreignNode("npm");
+    const client = new Consul({ host: "127.0.0.1", port: consul.port });
+    await client.agent.service.register({
+      id: "orders-1",
+      name: "orders",
+      address: "127.0.0.1",
+      port: node.port,
+      check: { name: "beat", ttl: "1h", timeout: "1s", status: "passing" },
+    });
+    await until(async () => (await gateway.get("/x")).status === 200, { what: "traffic" });
+    await client.agent.service.deregister("orders-1");
     await until(async () => (await gateway.get("/x")).status === 503, { what: "no traffic" });
   });
 

@@ -8,6 +8,7 @@ import {
   startEtcdCluster,
   until,
 } from "@rollcall/testbed";
+import { Etcd3 } from "etcd3";
 import { onTestFinished, test } from "vitest";
 
 import { foreignNode, goesOn, provider, realGateway } from "./real-gateway.ts";
@@ -59,6 +60,21 @@ describeOwnEtcd("a gateway on a real etcd", () => {
         what: `no traffic once it is deleted for ${codec}`,
       });
     }
+  });
+
+  test("routes to a node that the npm package etcd3 registered, until its lease is revoked", async () => {
+    const etcd = await ownEtcd();
+    const gateway = await realGateway(`{ etcd: { host: ["${etcd.url}"] } }`, {
+      "/*": { service: "orders", registry: "etcd" },
+    });
+    const node = await foreignNode("etcd3");
+    const client = new Etcd3({ hosts: etcd.url });
+    onTestFinished(() => client.close());
+    const lease = client.lease(30);
+    await lease.put("/rollcall/orders/1").value(`{"host":"127.0.0.1","port":${node.port}}`);
+    await until(async () => (await gateway.get("/x")).status === 200, { what: "traffic" });
+    await lease.revoke();
+    await until(async () => (await gateway.get("/x")).status === 503, { what: "no traffic" });
   });
 
   test("no request fails while etcd is killed, comes back, and is wiped", async () => {
