@@ -1,8 +1,9 @@
 /**
  * Each registry through our adapter and through the plain client library, side by side on one real server:
- * how soon a change is seen, what one change in a large service costs, and what a thousand idle watches ask.
+ * how soon a change is seen, what one change in a large service costs, and what a
+ * thousand idle watches and a thousand registrations ask.
  *
- *     pnpm bench registry [--only etcd,Consul] [--measures visible,large,idle]
+ *     pnpm bench registry [--only etcd,Consul] [--measures visible,large,idle,registered]
  */
 import { parseArgs } from "node:util";
 
@@ -10,6 +11,7 @@ import { backends } from "./registry/backends.ts";
 import { countingProxy } from "./registry/counting-proxy.ts";
 import { idleCount } from "./registry/idle.ts";
 import { largeCount } from "./registry/large.ts";
+import { registeredCount } from "./registry/registered.ts";
 import { runSide } from "./registry/run-side.ts";
 import type { Backend, Server, SideName } from "./registry/side.ts";
 
@@ -17,7 +19,7 @@ const { values } = parseArgs({
   options: { only: { type: "string" }, measures: { type: "string" } },
 });
 const wanted = values.only?.split(",");
-const measures = values.measures?.split(",") ?? ["visible", "large", "idle"];
+const measures = values.measures?.split(",") ?? ["visible", "large", "idle", "registered"];
 const sides = ["ours", "theirs"] as const;
 
 function row(what: string, ours: string, theirs: string, goal: string): void {
@@ -89,15 +91,20 @@ async function measureLarge(backend: Backend, server: Server): Promise<void> {
   );
 }
 
-async function measureIdle(backend: Backend, server: Server): Promise<void> {
-  const found = await both(backend, "idle", async (side) => {
+/** Counts what a side sends while nothing changes. */
+async function counted(
+  backend: Backend,
+  server: Server,
+  measure: "idle" | "registered",
+): Promise<Record<SideName, Readonly<Record<string, number>>>> {
+  return both(backend, measure, async (side) => {
     await using proxy = await countingProxy(Number(new URL(server.url).port));
     let [begun, ended, connections] = [0, 0, 0];
     const url = `http://127.0.0.1:${proxy.port}`;
     const { seconds = 1, watched = 0 } = await runSide(
       backend.name,
       side,
-      "idle",
+      measure,
       url,
       async ({ ask }) => {
         if (ask === "begin") begun = proxy.requests;
@@ -106,20 +113,21 @@ async function measureIdle(backend: Backend, server: Server): Promise<void> {
     );
     return { perSecond: (ended - begun) / seconds, connections, watched };
   });
-  const { ours, theirs } = found;
-  row(
-    `${idleCount} idle services: requests per second`,
-    shown(ours["perSecond"]),
-    shown(theirs["perSecond"]),
-    "",
-  );
-  row(
-    `${idleCount} idle services: connections`,
-    shown(ours["connections"]),
-    shown(theirs["connections"]),
-    "",
-  );
-  row(`${idleCount} idle services: watched`, shown(ours["watched"]), shown(theirs["watched"]), "");
+}
+
+async function measureIdle(backend: Backend, server: Server): Promise<void> {
+  const { ours, theirs } = await counted(backend, server, "idle");
+  const what = `${idleCount} idle services`;
+  row(`${what}: requests per second`, shown(ours["perSecond"]), shown(theirs["perSecond"]), "");
+  row(`${what}: connections`, shown(ours["connections"]), shown(theirs["connections"]), "");
+  row(`${what}: watched`, shown(ours["watched"]), shown(theirs["watched"]), "");
+}
+
+async function measureRegistered(backend: Backend, server: Server): Promise<void> {
+  const { ours, theirs } = await counted(backend, server, "registered");
+  const what = `${registeredCount} registrations`;
+  row(`${what}: requests per second`, shown(ours["perSecond"]), shown(theirs["perSecond"]), "");
+  row(`${what}: connections`, shown(ours["connections"]), shown(theirs["connections"]), "");
 }
 
 for (const backend of backends) {
@@ -130,4 +138,5 @@ for (const backend of backends) {
   if (measures.includes("visible")) await measureVisible(backend, server);
   if (measures.includes("large")) await measureLarge(backend, server);
   if (measures.includes("idle")) await measureIdle(backend, server);
+  if (measures.includes("registered")) await measureRegistered(backend, server);
 }

@@ -1,3 +1,4 @@
+import { pause } from "./pause.ts";
 import type { Side } from "./side.ts";
 
 /** Services that are watched and do not change. */
@@ -22,8 +23,4 @@ export async function idle(
   await pause(measureMs);
   await mark("end");
   return { seconds: measureMs / 1_000, watched };
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

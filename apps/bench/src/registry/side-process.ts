@@ -2,6 +2,7 @@
 import { backends } from "./backends.ts";
 import { idle } from "./idle.ts";
 import { large } from "./large.ts";
+import { registered } from "./registered.ts";
 import type { SideName } from "./side.ts";
 import { visible } from "./visible.ts";
 
@@ -27,6 +28,8 @@ async function measured(): Promise<object> {
       return large(side, (index, version) => ask({ ask: "change", index, version }));
     case "idle":
       return idle(side, (moment) => ask({ ask: moment }));
+    case "registered":
+      return registered(side, (moment) => ask({ ask: moment }));
     default:
       throw new Error(`no measure ${measure}`);
   }
