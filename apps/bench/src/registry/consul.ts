@@ -62,7 +62,7 @@ export const consul: Backend = {
     };
   },
   ours(url): Side {
-    const registry = consulRegistry({ servers: url, maxReadsPerSecond: 1_000 });
+    const registry = consulRegistry({ servers: url, maxReadsPerSecond: 10_000 });
     const discovery = createDiscovery(registry);
     const registrations = new Map<string, Registration>();
     return {
