@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -58,15 +58,18 @@ onLinux("a pinned process", () => {
     );
   });
 
-  it("is measured with its children", async () => {
+  it("is measured, and ended, with its children", async () => {
     const spin = "while (process.cpuUsage().user < 1e6); setInterval(() => 0, 1000)";
     const child = `require("child_process").spawn(process.execPath, ["-e", ${JSON.stringify(spin)}])`;
-    await using started = await node("parent", `${child}; ${forever}`);
+    const started = await node("parent", `${child}; ${forever}`);
     const meter = new ProcessMeter(started.pid, cores.proxy);
     // More than a parent that only waits takes to start.
     await expect.poll(() => meter.cpuUs(), { timeout: 20_000 }).toBeGreaterThan(1e6);
     expect(meter.residentBytes()).toBeGreaterThan(1_000_000);
     expect(meter.coreBusyUs()).toBeGreaterThan(0);
+    const children = readFileSync(`/proc/${started.pid}/task/${started.pid}/children`, "utf8");
+    await started[Symbol.asyncDispose]();
+    await expect.poll(() => isAlive(Number.parseInt(children, 10))).toBe(false);
   });
 });
 

@@ -63,6 +63,8 @@ export async function startPinned(options: PinnedOptions): Promise<PinnedProcess
     const kill = setTimeout(() => signalAll(child, "SIGKILL"), stopMs);
     await ended;
     clearTimeout(kill);
+    // What it had started and did not end itself.
+    signalAll(child, "SIGKILL");
   };
   try {
     await until(async () => !running.has(child) || (await isReady()), {
