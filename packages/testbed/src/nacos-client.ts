@@ -44,6 +44,10 @@ export async function startNacosClient(
       "-Xmx128m",
       "-XX:+UseSerialGC",
       "-XX:TieredStopAtLevel=1",
+      // Where the locale is C, it would sign and print letters as question marks.
+      "-Dfile.encoding=UTF-8",
+      "-Dsun.stdout.encoding=UTF-8",
+      "-Dstdout.encoding=UTF-8",
       "-cp",
       classPath(program),
       "NacosClient",
