@@ -66,7 +66,11 @@ describeOwnEureka("a Eureka server that serves no deltas", () => {
 describeOwnEureka("a Eureka server with its read-only cache", () => {
   test("is followed to the truth, however late it shows it", async () => {
     await using scope = new AsyncDisposableStack();
-    const settings = { "eureka.server.response-cache-update-interval-ms": "700" };
+    const settings = {
+      "eureka.server.response-cache-update-interval-ms": "700",
+      // An answer that was being computed while a change came may stay in the cache until it expires: 180 s by default.
+      "eureka.server.response-cache-auto-expiration-in-seconds": "5",
+    };
     const server = scope.use(await startEureka({ readOnlyCache: true, settings }));
     const raw = rawEureka(server.url);
     const { view } = open(scope, server.url);
