@@ -1,10 +1,13 @@
-import { type Completed, createProxy, type ListenAddress, type Proxy } from "@rollcall/proxy";
+import { type Completed, createProxy, type ListenAddress } from "@rollcall/proxy";
 
 import { showAddress } from "./address.ts";
 import { type AdminListener, startAdmin } from "./admin/listener.ts";
 import type { GatewayConfig, ListenConfig } from "./config/gateway-config.ts";
 import { failureReply, type RequestContext, routeRequest } from "./forwarding.ts";
+import type { Front } from "./front.ts";
+import { Listeners, type OpenListener, sameAddress } from "./listeners.ts";
 import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
+import { connectWith } from "./registry-connection.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
 
@@ -69,12 +72,6 @@ export class ListenError extends Error {
   }
 }
 
-interface OpenListener {
-  readonly config: ListenConfig;
-  readonly address: ListenAddress;
-  readonly proxy: Proxy;
-}
-
 /**
  * Starts a gateway. Resolves when its listeners are open; registries may be down.
  *
@@ -89,9 +86,9 @@ export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Pr
 class RunningGateway implements Gateway {
   readonly #deps: GatewayDeps;
   readonly #metrics: GatewayMetrics;
+  readonly #front: Front;
   readonly #started = Promise.withResolvers<void>();
   #state: GatewayState | undefined;
-  #listeners: readonly OpenListener[] = [];
   #admin: AdminListener | undefined;
   /** Reloads run one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -101,12 +98,13 @@ class RunningGateway implements Gateway {
     this.#deps = deps;
     this.#metrics = new GatewayMetrics(() => ({
       state: this.#current,
-      inFlight: this.#listeners.reduce((sum, { proxy }) => sum + proxy.inFlight, 0),
+      inFlight: this.#front.inFlight,
     }));
+    this.#front = new Listeners((wanted) => this.#openListener(wanted));
   }
 
   get addresses(): readonly ListenAddress[] {
-    return this.#listeners.map(({ address }) => address);
+    return this.#front.addresses;
   }
 
   get adminAddress(): ListenAddress | undefined {
@@ -160,55 +158,38 @@ class RunningGateway implements Gateway {
   /** Opens what is new, builds the state, swaps, and only then closes what is no longer wanted. */
   async #goOver(config: GatewayConfig): Promise<void> {
     const previous = this.#state;
-    const opened: AsyncDisposable[] = [];
+    const undo: (() => Promise<void>)[] = [];
     try {
-      const listeners = await this.#openListeners(config, opened);
-      const admin = await this.#openAdmin(config, opened);
-      const own = [...listeners.map(({ address }) => address), ...(admin ? [admin.address] : [])];
+      const step = await this.#front.claim(config);
+      undo.push(() => step.abandon());
+      const admin = await this.#openAdmin(config, undo);
+      const own = [...step.addresses, ...(admin ? [admin.address] : [])];
       const state = await buildState(
         config,
         {
-          factories: this.#deps.registries,
+          connect: connectWith(this.#deps.registries),
           ownListeners: own,
           onAttempt: (pool, outcome) => this.#metrics.attempt(pool, outcome),
         },
         previous,
       );
+      undo.push(() => disposeState(state, previous));
       if (previous !== undefined) await settled(state, previous, settleMs);
-      const unwanted: AsyncDisposable[] = this.#listeners
-        .filter((one) => !listeners.includes(one))
-        .map(({ proxy }) => ({
-          [Symbol.asyncDispose]: () => proxy.close({ drainMs: config.drainMs }),
-        }));
-      if (this.#admin !== undefined && this.#admin !== admin) unwanted.push(this.#admin);
+      await step.prepare(state);
+      const oldAdmin = this.#admin === admin ? undefined : this.#admin;
       this.#state = state;
-      this.#listeners = listeners;
       this.#admin = admin;
       this.#metrics.forgetAllBut(config);
-      // Requests that run on the old listeners must not hold the reload up.
-      for (const one of unwanted) void one[Symbol.asyncDispose]();
+      step.commit();
+      void oldAdmin?.[Symbol.asyncDispose]();
       if (previous !== undefined) await disposeState(previous, state);
     } catch (error) {
-      await Promise.all(opened.map((one) => one[Symbol.asyncDispose]()));
+      await Promise.all(undo.map((step) => step()));
       throw error;
     }
   }
 
-  async #openListeners(
-    config: GatewayConfig,
-    opened: AsyncDisposable[],
-  ): Promise<readonly OpenListener[]> {
-    const listeners: OpenListener[] = [];
-    for (const wanted of config.listen) {
-      const known = this.#listeners.find(
-        (one) => sameAddress(one.config, wanted) && !listeners.includes(one),
-      );
-      listeners.push(known ?? (await this.#openListener(wanted, opened)));
-    }
-    return listeners;
-  }
-
-  async #openListener(config: ListenConfig, opened: AsyncDisposable[]): Promise<OpenListener> {
+  async #openListener(config: ListenConfig): Promise<OpenListener> {
     const proxy = createProxy({
       route: (head) =>
         this.#state === undefined
@@ -220,7 +201,6 @@ class RunningGateway implements Gateway {
     });
     try {
       const address = await proxy.listen({ host: config.host, port: config.port });
-      opened.push({ [Symbol.asyncDispose]: () => proxy.close({ drainMs: 0 }) });
       return { config, address, proxy };
     } catch (error) {
       throw new ListenError(config, error);
@@ -229,7 +209,7 @@ class RunningGateway implements Gateway {
 
   async #openAdmin(
     config: GatewayConfig,
-    opened: AsyncDisposable[],
+    undo: (() => Promise<void>)[],
   ): Promise<AdminListener | undefined> {
     const { admin: wanted } = config;
     if (wanted === undefined) return undefined;
@@ -239,7 +219,7 @@ class RunningGateway implements Gateway {
         await this.#started.promise;
         return { state: this.#current, metrics: this.#metrics, addresses: this.addresses };
       });
-      opened.push(admin);
+      undo.push(async () => admin[Symbol.asyncDispose]());
       return admin;
     } catch (error) {
       throw new ListenError(wanted, error);
@@ -266,12 +246,8 @@ class RunningGateway implements Gateway {
 
   async #close(drainMs: number): Promise<void> {
     await this.#turn;
-    await Promise.all(this.#listeners.map(({ proxy }) => proxy.close({ drainMs })));
+    await this.#front.close(drainMs);
     await this.#admin?.[Symbol.asyncDispose]();
     await disposeState(this.#current);
   }
-}
-
-function sameAddress(a: ListenConfig, b: ListenConfig): boolean {
-  return a.host === b.host && a.port === b.port;
 }

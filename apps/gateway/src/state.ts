@@ -1,13 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 
 import { createBalancer } from "@rollcall/balancer";
-import {
-  createDiscovery,
-  type Discovery,
-  fixedView,
-  type Registry,
-  type ServiceView,
-} from "@rollcall/core";
+import { fixedView, type ServiceView } from "@rollcall/core";
 import type { AttemptOutcome } from "@rollcall/proxy";
 
 import type {
@@ -16,18 +10,11 @@ import type {
   RegistryConfig,
   RouteConfig,
 } from "./config/gateway-config.ts";
-import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
+import type { ConnectRegistry, RegistryConnection } from "./registry-connection.ts";
 import { createRouter, type Router } from "./routing/router.ts";
 import { type AddressPolicy, addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
 import { NodePool } from "./upstream/node-pool.ts";
 import { Upstream } from "./upstream/upstream.ts";
-
-/** A registry at work and the configuration it was made from. */
-export interface RunningRegistry {
-  readonly config: RegistryConfig;
-  readonly registry: Registry;
-  readonly discovery: Discovery;
-}
 
 /** A route and the upstream it leads to. */
 export interface RunningRoute extends RouteConfig {
@@ -37,7 +24,7 @@ export interface RunningRoute extends RouteConfig {
 /** Everything that one configuration stands for, apart from listeners. */
 export interface GatewayState {
   readonly config: GatewayConfig;
-  readonly registries: ReadonlyMap<string, RunningRegistry>;
+  readonly registries: ReadonlyMap<string, RegistryConnection>;
   /** By key. */
   readonly pools: ReadonlyMap<string, NodePool>;
   readonly router: Router<RunningRoute>;
@@ -46,7 +33,7 @@ export interface GatewayState {
 
 /** What building a state needs besides the configuration. */
 export interface StateParts {
-  readonly factories: RegistryFactories;
+  readonly connect: ConnectRegistry;
   readonly ownListeners: readonly OwnListener[];
   readonly onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void;
 }
@@ -64,13 +51,13 @@ export async function buildState(
   parts: StateParts,
   previous?: GatewayState,
 ): Promise<GatewayState> {
-  const registries = new Map<string, RunningRegistry>();
+  const registries = new Map<string, RegistryConnection>();
   const pools = new Map<string, NodePool>();
   const policy = addressPolicy(config.nodeAddresses, parts.ownListeners);
   const state: GatewayState = { config, registries, pools, policy, router: createRouter([]) };
   try {
     for (const one of config.registries) {
-      registries.set(one.name, runningRegistry(one, config, parts.factories, previous));
+      registries.set(one.name, connection(one, config, parts.connect, previous));
     }
     const routes: RunningRoute[] = [];
     for (const route of config.routes) {
@@ -97,14 +84,9 @@ export async function buildState(
 /** Ends what `state` runs and `except` does not share. */
 export async function disposeState(state: GatewayState, except?: GatewayState): Promise<void> {
   for (const { view } of state.pools.values()) view[Symbol.dispose]();
-  const kept = new Set([...(except?.registries.values() ?? [])].map(({ registry }) => registry));
-  const ending = [...state.registries.values()].filter(({ registry }) => !kept.has(registry));
-  await Promise.all(
-    ending.map(async ({ discovery, registry }) => {
-      await discovery[Symbol.asyncDispose]();
-      await registry[Symbol.asyncDispose]();
-    }),
-  );
+  const kept = new Set(except?.registries.values());
+  const ending = [...state.registries.values()].filter((one) => !kept.has(one));
+  await Promise.all(ending.map((one) => one[Symbol.asyncDispose]()));
 }
 
 /**
@@ -129,29 +111,24 @@ function isPending(view: ServiceView): boolean {
   return view.snapshot.state === "pending";
 }
 
-function runningRegistry(
+function connection(
   wanted: RegistryConfig,
   config: GatewayConfig,
-  factories: RegistryFactories,
+  connect: ConnectRegistry,
   previous: GatewayState | undefined,
-): RunningRegistry {
+): RegistryConnection {
   const known = previous?.registries.get(wanted.name);
   const sameDisk = previous?.config.snapshotDir === config.snapshotDir;
   if (known !== undefined && sameDisk && isDeepStrictEqual(known.config, wanted)) return known;
-  const registry = makeRegistry(wanted, factories);
-  const discovery = createDiscovery(registry, {
-    snapshotDir: wanted.snapshots?.directory ?? config.snapshotDir,
-    snapshotMaxAgeMs: wanted.snapshots?.maxAgeMs,
-  });
-  return { config: wanted, registry, discovery };
+  return connect(wanted, config.snapshotDir);
 }
 
 function openView(
   key: string,
   source: NodeSource,
-  registries: ReadonlyMap<string, RunningRegistry>,
+  registries: ReadonlyMap<string, RegistryConnection>,
 ): ServiceView {
   if (source.kind === "fixed") return fixedView(key, source.nodes);
   // Every name was checked against `discovery` when the configuration was resolved.
-  return registries.get(source.registry)!.discovery.service(source.service);
+  return registries.get(source.registry)!.service(source.service);
 }

@@ -6,6 +6,7 @@ import { memoryBackend, memoryRegistry } from "@rollcall/core";
 import { expect, onTestFinished, test } from "vitest";
 
 import { ListenError } from "../src/index.ts";
+import { connectWith } from "../src/registry-connection.ts";
 import { buildState, disposeState, settled } from "../src/state.ts";
 import {
   echoNode,
@@ -64,7 +65,7 @@ test("services that were silent before are not waited for, new ones are", async 
   backend.fail("UNAVAILABLE");
   const under = await gatewayUnderTest("routes: []\n");
   const parts = {
-    factories: inMemory(() => memoryRegistry({ backend })),
+    connect: connectWith(inMemory(() => memoryRegistry({ backend }))),
     ownListeners: [],
     onAttempt: () => undefined,
   };
