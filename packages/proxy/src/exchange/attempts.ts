@@ -1,20 +1,61 @@
-import type { Attempt, AttemptOutcome, Forward, UpstreamNode } from "../contract.ts";
+import type { Attempt, AttemptOutcome, FailureReason, Forward, UpstreamNode } from "../contract.ts";
+import { isForbidden } from "../node/dial.ts";
+import type { NodeConnection, NodeUser } from "../node/node-connection.ts";
+import type { NodePool, NodeWaiter } from "../node/node-pool.ts";
+import type { Deadline } from "./deadline.ts";
+import type { EngineParts } from "./engine-parts.ts";
+
+/** Why a request cannot go on as it is. */
+export interface Failure {
+  readonly reason: FailureReason;
+  readonly detail: string;
+}
+
+/** Who wants a connection to a node. It hears of the connection as its user. */
+export interface AttemptsUser extends NodeUser {
+  /** There is none, and no further node to try. */
+  unreached(failure: Failure): void;
+}
 
 const noNodes: readonly UpstreamNode[] = Object.freeze([]);
 
-/** The tries of one request: which nodes, how many more, and since when. */
-export class Attempts {
+/** The tries of one request: which nodes, how many more, and how each comes by its connection. */
+export class Attempts implements NodeWaiter {
+  readonly #parts: EngineParts;
   readonly #forward: Forward;
   readonly #startedAtMs: number;
+  readonly #deadline: Deadline;
+  readonly #isRepeatable: boolean;
+  readonly #user: AttemptsUser;
   #further: number;
   #tried: UpstreamNode[] | undefined;
   #current: Attempt | undefined;
   #currentSinceMs = 0;
+  #pool: NodePool | undefined;
+  #isQueued = false;
+  /** Of the current try, once it has one; it may not stand yet. */
+  connection: NodeConnection | undefined;
+  /** Requests sent, or tried to be. */
+  sent = 0;
 
-  /** @param startedAtMs  When the request came, on the monotonic clock. */
-  constructor(forward: Forward, startedAtMs: number) {
+  /**
+   * @param startedAtMs  When the request came, on the monotonic clock.
+   * @param isRepeatable  Whether it may be sent again when it is unclear whether it arrived.
+   */
+  constructor(
+    parts: EngineParts,
+    forward: Forward,
+    startedAtMs: number,
+    deadline: Deadline,
+    isRepeatable: boolean,
+    user: AttemptsUser,
+  ) {
+    this.#parts = parts;
     this.#forward = forward;
     this.#startedAtMs = startedAtMs;
+    this.#deadline = deadline;
+    this.#isRepeatable = isRepeatable;
+    this.#user = user;
     this.#further = forward.retries;
   }
 
@@ -27,9 +68,112 @@ export class Attempts {
     return this.#current?.node;
   }
 
-  /** When it was chosen. */
-  get sinceMs(): number {
-    return this.#currentSinceMs;
+  /** Goes on to a node that was not tried yet, or gives up with the last failure. */
+  next(last: Failure): void {
+    let failure = last;
+    for (;;) {
+      const node = this.#choose();
+      if (node === undefined) break;
+      if (node === "failed") {
+        failure = { reason: "route_failed", detail: "no node could be chosen" };
+        break;
+      }
+      this.#pool = this.#parts.pools.of(node);
+      // Where a connection stands the address was allowed.
+      if (!this.#pool.isEmpty || !isForbidden(node, this.#parts.dialing)) {
+        this.#connect(true);
+        return;
+      }
+      this.sent += 1;
+      this.over("tcp_failure");
+      failure = { reason: "connect_failed", detail: "the node's address is not allowed" };
+    }
+    this.#user.unreached(failure);
+  }
+
+  /** The node closed an idle connection under the request: that says nothing about the node. */
+  again(): void {
+    this.#pool!.dropIdle();
+    this.#connect(false);
+  }
+
+  nodeFree(): void {
+    this.#isQueued = false;
+    this.#connect(true);
+  }
+
+  /**
+   * There is no connection in time.
+   *
+   * @param isTotal  Whether there is no time for another either.
+   */
+  late(isTotal: boolean): void {
+    const wasQueued = this.#isQueued;
+    const failure: Failure = wasQueued
+      ? busy
+      : { reason: "upstream_timeout", detail: "connect timed out" };
+    this.drop();
+    this.over(wasQueued ? "cancelled" : "timeout");
+    if (isTotal) this.#user.unreached(failure);
+    else this.next(failure);
+  }
+
+  /** The connection is of no further use, or not wanted any more. */
+  drop(): void {
+    const { connection } = this;
+    this.connection = undefined;
+    if (connection !== undefined) this.#pool!.drop(connection);
+    else if (this.#isQueued) this.#pool!.leave(this);
+    this.#isQueued = false;
+  }
+
+  /**
+   * The connection may carry another request.
+   *
+   * @param keepMs  How long the node keeps it, in ms.
+   */
+  giveBack(nowMs: number, keepMs: number): void {
+    const { connection } = this;
+    this.connection = undefined;
+    if (connection !== undefined) this.#pool!.giveBack(connection, nowMs, keepMs);
+  }
+
+  /** How the current try ended; told once. */
+  over(outcome: AttemptOutcome, nowMs: number = performance.now()): void {
+    const attempt = this.#current;
+    this.#current = undefined;
+    attempt?.done(outcome, nowMs - this.#currentSinceMs);
+  }
+
+  #connect(mayReuse: boolean): void {
+    const pool = this.#pool!;
+    const user = this.#user;
+    const idle = mayReuse
+      ? pool.reuse(user, this.#isRepeatable, this.#currentSinceMs)
+      : undefined;
+    if (idle !== undefined) {
+      this.sent += 1;
+      this.connection = idle;
+      user.nodeConnected();
+      return;
+    }
+    if (!pool.mayOpen()) {
+      this.#queue(pool);
+      return;
+    }
+    this.sent += 1;
+    this.#deadline.within(this.#forward.timeouts.connectMs);
+    this.connection = pool.open(user);
+  }
+
+  #queue(pool: NodePool): void {
+    this.#isQueued = pool.wait(this);
+    if (this.#isQueued) {
+      this.#deadline.within(this.#parts.limits.queueTimeoutMs);
+      return;
+    }
+    this.over("cancelled");
+    this.next(busy);
   }
 
   /**
@@ -38,7 +182,7 @@ export class Attempts {
    * @returns `undefined` when there is none, or no further try is allowed; `failed` when `pick` threw, which
    *   must not end the process: this may be called from a socket's event.
    */
-  next(): UpstreamNode | undefined | "failed" {
+  #choose(): UpstreamNode | undefined | "failed" {
     const forward = this.#forward;
     const { retryTimeoutMs } = forward;
     const nowMs = performance.now();
@@ -59,11 +203,9 @@ export class Attempts {
     this.#currentSinceMs = nowMs;
     return attempt.node;
   }
-
-  /** How the current try ended; told once. */
-  over(outcome: AttemptOutcome, nowMs: number = performance.now()): void {
-    const attempt = this.#current;
-    this.#current = undefined;
-    attempt?.done(outcome, nowMs - this.#currentSinceMs);
-  }
 }
+
+const busy: Failure = {
+  reason: "nodes_busy",
+  detail: "every connection to the node is in use",
+};

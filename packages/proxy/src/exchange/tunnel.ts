@@ -1,3 +1,4 @@
+import type { ResponseScan } from "../http1/response-scan.ts";
 import type { NodeConnection, NodeTunnel } from "../node/node-connection.ts";
 import type { ClientTunnel, ExchangeClient } from "./exchange-client.ts";
 
@@ -58,4 +59,16 @@ export class Tunnel implements ClientTunnel, NodeTunnel {
     this.#over = true;
     this.#onOver();
   }
+}
+
+/**
+ * The protocol that both sides switch to, as the client spelled it.
+ *
+ * @param asked  What the client asked for; empty: nothing.
+ * @returns an empty text when the node switches to another one, or unasked.
+ */
+export function agreedProtocol(asked: string, scan: ResponseScan, bytes: Buffer): string {
+  if (asked === "" || scan.upgradeEnd === 0) return "";
+  const protocol = bytes.toString("latin1", scan.upgradeStart, scan.upgradeEnd);
+  return protocol.toLowerCase() === asked.toLowerCase() ? asked : "";
 }

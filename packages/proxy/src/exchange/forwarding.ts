@@ -1,0 +1,264 @@
+import type { AttemptOutcome, Forward, UpstreamNode } from "../contract.ts";
+import type { BodyFraming } from "../http1/body-framing.ts";
+import { isIdempotent } from "../http1/methods.ts";
+import type { ReceivedHead } from "../http1/received-head.ts";
+import type { ResponseScan } from "../http1/response-scan.ts";
+import type { NodeConnection, NodeLoss, NodeTunnel } from "../node/node-connection.ts";
+import { Attempts, type AttemptsUser, type Failure } from "./attempts.ts";
+import type { Deadline } from "./deadline.ts";
+import { Delivery } from "./delivery.ts";
+import type { EngineParts } from "./engine-parts.ts";
+import type { ExchangeClient } from "./exchange-client.ts";
+import type { RequestBody } from "./request-body.ts";
+import { requestText } from "./request-text.ts";
+import { responseText } from "./response-text.ts";
+import { agreedProtocol, Tunnel } from "./tunnel.ts";
+
+/** The exchange that a request is forwarded for. */
+export interface ForwardingUser {
+  readonly parts: EngineParts;
+  readonly client: ExchangeClient;
+  readonly head: ReceivedHead;
+  readonly body: RequestBody | undefined;
+  readonly startedAtMs: number;
+  readonly deadline: Deadline;
+  /** Whether nothing but the answer itself forbids to keep the client's connection. */
+  readonly mayKeepAlive: boolean;
+  /** There is no answer; the client was told nothing yet. */
+  failed(failure: Failure): void;
+  /** The client has the whole answer. */
+  answered(keepAlive: boolean, nowMs: number): void;
+  /** The answer ends before its end. */
+  brokeOff(): void;
+  /** The tunnel has ended. */
+  tunnelOver(): void;
+}
+
+type Stage =
+  | "reaching" // a connection to a node
+  | "waiting" // for the answer's head; the body may still be on its way
+  | "answering"
+  | "tunnel"
+  | "over";
+
+/** One request at the nodes: from the decision to forward it to the end of the answer. */
+export class Forwarding implements AttemptsUser {
+  readonly #user: ForwardingUser;
+  readonly #forward: Forward;
+  readonly #attempts: Attempts;
+  /** The protocol to switch to; empty: none. */
+  readonly #upgrade: string;
+  #stage: Stage = "reaching";
+  #delivery: Delivery | undefined;
+  /** Which node has answered. */
+  answeredBy: UpstreamNode | undefined;
+  /** Status of its answer; 0: there is none. */
+  status = 0;
+
+  constructor(user: ForwardingUser, forward: Forward) {
+    const { head, body, parts, startedAtMs, deadline } = user;
+    this.#user = user;
+    this.#forward = forward;
+    const isRepeatable = body === undefined && isIdempotent(head.method);
+    this.#attempts = new Attempts(parts, forward, startedAtMs, deadline, isRepeatable, this);
+    const mayUpgrade = forward.upgrade === true && !head.hasBody;
+    this.#upgrade = mayUpgrade && head.upgrade.toLowerCase() === "websocket" ? head.upgrade : "";
+  }
+
+  /** Requests sent, or tried to be. */
+  get sent(): number {
+    return this.#attempts.sent;
+  }
+
+  get tried(): readonly UpstreamNode[] {
+    return this.#attempts.tried;
+  }
+
+  /** Whether the client's body may be handed over. */
+  get wantsBody(): boolean {
+    return !this.#bodyDone && this.#node !== undefined && this.#stage !== "reaching";
+  }
+
+  get #bodyDone(): boolean {
+    const { body } = this.#user;
+    return body === undefined || body.done;
+  }
+
+  get #node(): NodeConnection | undefined {
+    return this.#attempts.connection;
+  }
+
+  start(): void {
+    this.#attempts.next({ reason: "no_node", detail: "no node to send the request to" });
+  }
+
+  unreached(failure: Failure): void {
+    this.#fail(failure);
+  }
+
+  nodeConnected(): void {
+    const { head, body, parts, client } = this.#user;
+    const node = this.#node!;
+    const forwarded = parts.forwarded.of(head);
+    const to = this.#attempts.node!;
+    this.#stage = "waiting";
+    const text = requestText(head, this.#forward, to, forwarded, this.#upgrade);
+    this.#waitForAnswer();
+    if (body === undefined) {
+      node.writeText(text);
+      return;
+    }
+    body.headTo(node, text, head.expectsContinue);
+    client.resumeReading();
+  }
+
+  /**
+   * Sends what of the body is there, after the head if that is still to be sent.
+   *
+   * @returns the offset of what no longer belongs to the body.
+   */
+  takeBody(bytes: Buffer, from: number, to: number): number {
+    const body = this.#user.body!;
+    const node = this.#node!;
+    const next = body.send(node, bytes, from, to);
+    if (body.bad || body.tooLarge) this.#refuseBody(body.bad);
+    else if (this.#stage === "waiting") this.#waitForAnswer();
+    if (this.#node !== undefined && !body.done && node.isFull) this.#user.client.pauseReading();
+    return next;
+  }
+
+  #refuseBody(isBad: boolean): void {
+    // An answer is under way: another would be taken for a part of it.
+    if (this.#stage !== "waiting") this.#delivery?.breakOff("cancelled");
+    else if (isBad) this.#fail({ reason: "bad_request", detail: "the chunked body is malformed" });
+    else this.#fail({ reason: "body_too_large", detail: "the body is too large" });
+  }
+
+  nodeDrained(): void {
+    if (this.wantsBody) this.#user.client.resumeReading();
+    if (this.#stage === "waiting") this.#waitForAnswer();
+  }
+
+  nodeInformed(scan: ResponseScan, bytes: Buffer): void {
+    this.#waitForAnswer();
+    const { expectsContinue, httpVersion } = this.#user.head;
+    const travels = scan.status === 100 ? expectsContinue : scan.status === 103;
+    if (!travels || httpVersion === "1.0") return;
+    this.#user.client.writeText(responseText(scan, bytes, "none", false, ""));
+  }
+
+  nodeSwitched(scan: ResponseScan, bytes: Buffer): NodeTunnel | undefined {
+    const { client, deadline } = this.#user;
+    const protocol = agreedProtocol(this.#upgrade, scan, bytes);
+    if (protocol === "") return undefined;
+    this.#stage = "tunnel";
+    this.#answerBegins(101);
+    deadline.lift();
+    const connection = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
+    client.writeText(responseText(scan, bytes, "none", false, connection));
+    const tunnel = new Tunnel(client, this.#node!, () => {
+      this.cancel("ok");
+      this.#user.tunnelOver();
+    });
+    client.tunnel(tunnel);
+    return tunnel;
+  }
+
+  nodeAnswered(scan: ResponseScan, bytes: Buffer, framing: BodyFraming): void {
+    const { readMs } = this.#forward.timeouts;
+    this.#stage = "answering";
+    this.#answerBegins(scan.status);
+    this.#delivery = new Delivery(scan, bytes, framing, this.#user, this.#attempts, readMs);
+  }
+
+  #answerBegins(status: number): void {
+    this.status = status;
+    this.answeredBy = this.#attempts.node;
+  }
+
+  nodeBody(bytes: Buffer, from: number, to: number, framing: BodyFraming): void {
+    this.#delivery!.take(bytes, from, to, framing);
+  }
+
+  nodeLost(loss: NodeLoss): void {
+    const wasReused = this.#node?.reused === true;
+    this.#attempts.drop();
+    switch (this.#stage) {
+      case "reaching":
+        this.#attempts.over("tcp_failure");
+        this.#attempts.next({ reason: "connect_failed", detail: loss.detail });
+        return;
+      case "waiting":
+        this.#lostWhileWaiting(loss, wasReused);
+        return;
+      case "answering":
+        this.#delivery!.nodeLost();
+        return;
+      case "tunnel":
+      case "over":
+    }
+  }
+
+  #lostWhileWaiting(loss: NodeLoss, wasReused: boolean): void {
+    const { head, body } = this.#user;
+    const mayBeAskedAgain = body?.begun !== true && isIdempotent(head.method);
+    const untouched = !loss.asked || (!loss.heard && mayBeAskedAgain);
+    if (untouched) this.#stage = "reaching";
+    if (untouched && wasReused) {
+      this.#attempts.again();
+      return;
+    }
+    this.#attempts.over("tcp_failure");
+    const failure: Failure = { reason: "upstream_broke", detail: loss.detail };
+    if (untouched) this.#attempts.next(failure);
+    else this.#fail(failure);
+  }
+
+  /** The deadline has passed. */
+  late(isTotal: boolean): void {
+    switch (this.#stage) {
+      case "reaching":
+        this.#attempts.late(isTotal);
+        return;
+      case "waiting":
+        this.#lateAnswer(isTotal);
+        return;
+      case "answering":
+        this.#delivery!.late();
+        return;
+      case "tunnel":
+      case "over":
+    }
+  }
+
+  #lateAnswer(isTotal: boolean): void {
+    const clientIsSlow = !this.#bodyDone && this.#node?.isFull !== true && !isTotal;
+    this.#attempts.drop();
+    this.#attempts.over(clientIsSlow ? "cancelled" : "timeout");
+    if (clientIsSlow) this.#fail({ reason: "request_timeout", detail: "the body took too long" });
+    else this.#fail({ reason: "upstream_timeout", detail: "no answer in time" });
+  }
+
+  #waitForAnswer(): void {
+    const { deadline, parts } = this.#user;
+    const { timeouts } = this.#forward;
+    if (this.#bodyDone) deadline.within(timeouts.readMs);
+    else if (this.#node?.isFull === true) deadline.within(timeouts.sendMs);
+    else deadline.within(parts.limits.bodyTimeoutMs);
+  }
+
+  #fail(failure: Failure): void {
+    this.cancel("cancelled");
+    this.#user.failed(failure);
+  }
+
+  /** Nothing of it goes on. */
+  cancel(outcome: AttemptOutcome): void {
+    if (this.#stage === "answering") this.#delivery!.cancel(outcome);
+    else {
+      this.#attempts.drop();
+      this.#attempts.over(outcome);
+    }
+    this.#stage = "over";
+  }
+}
