@@ -1,7 +1,7 @@
+import type { ClientOutput } from "../client/client-output.ts";
 import type { BodyFraming } from "../http1/body-framing.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
-import type { ExchangeClient } from "./exchange-client.ts";
 import { type ClientFraming, responseText } from "./response-text.ts";
 
 /** A node's answer on its way to the client: how it is framed, and what it says about the connections. */
@@ -44,28 +44,22 @@ export class Answer {
   }
 
   /** Sends the piece of the body that is there; `framing` then tells whether it was the last, or bad. */
-  send(
-    client: ExchangeClient,
-    bytes: Buffer,
-    from: number,
-    to: number,
-    framing: BodyFraming,
-  ): void {
+  send(output: ClientOutput, bytes: Buffer, from: number, to: number, framing: BodyFraming): void {
     const head = this.#head;
     this.#head = "";
     if (this.#dechunks) {
       let text = head;
       framing.take(bytes, from, to, (start, end) => {
-        client.write(text, bytes, start, end, "");
+        output.write(text, bytes, start, end, "");
         text = "";
       });
-      if (text !== "") client.writeText(text);
+      if (text !== "") output.writeText(text);
       return;
     }
     framing.take(bytes, from, to);
     const { passEnd, tail } = framing;
     if (passEnd > from || head !== "" || tail !== "") {
-      client.write(head, bytes, from, passEnd, tail);
+      output.write(head, bytes, from, passEnd, tail);
     }
   }
 }

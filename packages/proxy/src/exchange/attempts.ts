@@ -148,9 +148,7 @@ export class Attempts implements NodeWaiter {
   #connect(mayReuse: boolean): void {
     const pool = this.#pool!;
     const user = this.#user;
-    const idle = mayReuse
-      ? pool.reuse(user, this.#isRepeatable, this.#currentSinceMs)
-      : undefined;
+    const idle = mayReuse ? pool.reuse(user, this.#isRepeatable, this.#currentSinceMs) : undefined;
     if (idle !== undefined) {
       this.sent += 1;
       this.connection = idle;

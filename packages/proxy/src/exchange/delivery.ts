@@ -40,7 +40,7 @@ export class Delivery extends Answer {
       return;
     }
     const { client, deadline, body } = this.#user;
-    this.send(client, bytes, from, to, framing);
+    this.send(client.output, bytes, from, to, framing);
     if (framing.bad) {
       this.breakOff("tcp_failure");
     } else if (framing.done) {
@@ -48,7 +48,7 @@ export class Delivery extends Answer {
       this.#said();
     } else {
       deadline.within(this.#readMs);
-      if (client.pendingBytes > 0) this.#waitForClient(() => this.#goOn());
+      if (client.output.pendingBytes > 0) this.#waitForClient(() => this.#goOn());
     }
   }
 
@@ -58,7 +58,7 @@ export class Delivery extends Answer {
 
   /** Whoever had to do something has not done it in time. */
   late(): void {
-    this.breakOff(this.#user.client.pendingBytes > 0 ? "cancelled" : "timeout");
+    this.breakOff(this.#user.client.output.pendingBytes > 0 ? "cancelled" : "timeout");
   }
 
   /** It ends before its end, and the client will see that. */
@@ -82,7 +82,7 @@ export class Delivery extends Answer {
 
   #said(): void {
     this.#isSaid = true;
-    if (this.#user.client.pendingBytes === 0) this.#finish();
+    if (this.#user.client.output.pendingBytes === 0) this.#finish();
     else {
       this.#waitForClient(() => {
         if (!this.#isOver) this.#finish();
@@ -95,7 +95,7 @@ export class Delivery extends Answer {
     const { client, deadline, parts } = this.#user;
     this.#attempts.connection?.pause();
     deadline.within(parts.limits.clientSendTimeoutMs);
-    client.whenFlushed(then);
+    client.output.whenFlushed(then);
   }
 
   #finish(): void {

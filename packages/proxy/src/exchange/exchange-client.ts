@@ -1,19 +1,13 @@
+import type { ClientOutput } from "../client/client-output.ts";
 import type { Reply } from "../contract.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
 import type { RequestBody } from "./request-body.ts";
 
 /** The client's side of an exchange. */
 export interface ExchangeClient {
-  /** Bytes that have not left yet. */
-  readonly pendingBytes: number;
+  readonly output: ClientOutput;
   /** Whether the connection may be used for a further request. */
   readonly mayStay: boolean;
-  /** Writes a head alone. */
-  writeText(text: string): void;
-  /** Writes a head and a piece of a body as one; the bytes are free again when nothing is pending. */
-  write(text: string, bytes: Buffer, from: number, to: number, tail: string): void;
-  /** Calls back once nothing is pending; the newest callback only. */
-  whenFlushed(callback: () => void): void;
   /** Asks for the body, or for more of a tunnel's bytes. */
   resumeReading(): void;
   pauseReading(): void;

@@ -144,7 +144,7 @@ export class Forwarding implements AttemptsUser {
     const { expectsContinue, httpVersion } = this.#user.head;
     const travels = scan.status === 100 ? expectsContinue : scan.status === 103;
     if (!travels || httpVersion === "1.0") return;
-    this.#user.client.writeText(responseText(scan, bytes, "none", false, ""));
+    this.#user.client.output.writeText(responseText(scan, bytes, "none", false, ""));
   }
 
   nodeSwitched(scan: ResponseScan, bytes: Buffer): NodeTunnel | undefined {
@@ -155,7 +155,7 @@ export class Forwarding implements AttemptsUser {
     this.#answerBegins(101);
     deadline.lift();
     const connection = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
-    client.writeText(responseText(scan, bytes, "none", false, connection));
+    client.output.writeText(responseText(scan, bytes, "none", false, connection));
     const tunnel = new Tunnel(client, this.#node!, () => {
       this.cancel("ok");
       this.#user.tunnelOver();

@@ -35,10 +35,10 @@ export class Tunnel implements ClientTunnel, NodeTunnel {
   }
 
   nodeBytes(bytes: Buffer, from: number, to: number): void {
-    this.#client.write("", bytes, from, to, "");
-    if (this.#client.pendingBytes === 0) return;
+    this.#client.output.write("", bytes, from, to, "");
+    if (this.#client.output.pendingBytes === 0) return;
     this.#node.pause();
-    this.#client.whenFlushed(() => this.#node.resume());
+    this.#client.output.whenFlushed(() => this.#node.resume());
   }
 
   nodeDrained(): void {

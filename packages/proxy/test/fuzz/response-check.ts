@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
+import type { ClientOutput } from "../../src/client/client-output.ts";
 import { Answer } from "../../src/exchange/answer.ts";
-import type { ExchangeClient } from "../../src/exchange/exchange-client.ts";
 import { responseText } from "../../src/exchange/response-text.ts";
 import { BodyFraming } from "../../src/http1/body-framing.ts";
 import type { ReceivedHead } from "../../src/http1/received-head.ts";
@@ -101,7 +101,7 @@ export class ResponseCheck {
     const answer = new Answer(scan, bytes, framing, request, true);
     const client = new Client();
     const whole = (): void => {
-      answer.send(client as unknown as ExchangeClient, bytes, headEnd, bytes.length, framing);
+      answer.send(client as unknown as ClientOutput, bytes, headEnd, bytes.length, framing);
     };
     whole();
     const { isUntilClose, done, bad, next, passEnd, tail } = framing;

@@ -1,0 +1,73 @@
+import type { Socket } from "node:net";
+
+const nothing = Buffer.alloc(0);
+
+/** Larger pieces are written beside the text, smaller ones are copied behind it: one system call either way. */
+const copyBytes = 8_192;
+
+/** What goes to a client, and when it has left. */
+export class ClientOutput {
+  #socket: Socket;
+  #flushed: (() => void) | undefined;
+  readonly #onFlushed = (): void => this.#tellFlushed();
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** Goes on with another socket. */
+  moveTo(socket: Socket): void {
+    this.#socket = socket;
+  }
+
+  /** Bytes that have not left yet. */
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Whether more is waiting to leave than the socket holds gladly. */
+  get isFull(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** Writes a head alone, or with what is at hand as text; latin1. */
+  writeText(text: string): void {
+    this.#socket.write(text, "latin1");
+  }
+
+  /** Writes a head and a piece of a body as one; the bytes are free again when nothing is pending. */
+  write(text: string, bytes: Buffer, from: number, to: number, tail: string): void {
+    const socket = this.#socket;
+    if (to - from <= copyBytes) {
+      const piece = to === from ? text : text + bytes.toString("latin1", from, to);
+      socket.write(tail === "" ? piece : piece + tail, "latin1");
+      return;
+    }
+    socket.cork();
+    if (text !== "") socket.write(text, "latin1");
+    socket.write(bytes.subarray(from, to));
+    if (tail !== "") socket.write(tail, "latin1");
+    socket.uncork();
+  }
+
+  /** Calls back once nothing is pending; the newest callback only. */
+  whenFlushed(callback: () => void): void {
+    this.#flushed = callback;
+    this.#socket.write(nothing, this.#onFlushed);
+  }
+
+  /** Says that nothing more will be said. */
+  end(): void {
+    if (!this.#socket.writableEnded) this.#socket.end();
+  }
+
+  #tellFlushed(): void {
+    if (this.#socket.writableLength > 0 && !this.#socket.destroyed) {
+      this.#socket.write(nothing, this.#onFlushed);
+      return;
+    }
+    const callback = this.#flushed;
+    this.#flushed = undefined;
+    callback?.();
+  }
+}
