@@ -43,12 +43,17 @@ async function runCheck(check, env) {
 }
 
 /**
- * Quick tests wait for leases and time limits more than they work, so more of them than cores run at a time.
+ * Tests wait for leases and time limits more than they work, so more files than cores run at a time; fewer of those
+ * with real servers, each of which takes up to a gigabyte of memory.
  *
- * @param {string} project
+ * @type {Readonly<Record<string, number>>}
  */
+const fewestWorkers = { quick: 4, real: 3 };
+
+/** @param {string} project */
 function workers(project) {
-  return project === "quick" ? [`--maxWorkers=${Math.max(4, availableParallelism())}`] : [];
+  const fewest = fewestWorkers[project];
+  return fewest === undefined ? [] : [`--maxWorkers=${Math.max(fewest, availableParallelism())}`];
 }
 
 /**
