@@ -9,7 +9,7 @@ import type {
 import { type Logger, pino } from "pino";
 
 import { showAddress } from "./address.ts";
-import type { AccessLine } from "./gateway.ts";
+import type { LogOutput } from "./log-output.ts";
 
 /** Shortest time between two lines about one registry failing in one way, in ms. */
 const repeatMs = 30_000;
@@ -17,8 +17,8 @@ const repeatMs = 30_000;
 /** Most nodes or records that one event writes out; the rest is a number. */
 const mostShown = 20;
 
-/** JSON lines on standard output, written at once. */
-export function createLog(): Logger {
+/** JSON lines, written at once. */
+export function createLog(output: LogOutput): Logger {
   return pino(
     {
       formatters: { level: (level) => ({ level }) },
@@ -26,14 +26,8 @@ export function createLog(): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       messageKey: "msg",
     },
-    pino.destination({ dest: 1, sync: true }),
+    output,
   );
-}
-
-/** Writes one line per finished request. */
-export function logAccess(log: Logger, { elapsedMs, remoteAddress, ...line }: AccessLine): void {
-  const elapsed_ms = Math.round(elapsedMs * 1_000) / 1_000;
-  log.info({ ...line, elapsed_ms, remote_address: remoteAddress }, "request");
 }
 
 /** Writes what happens between us and the registries to `log`, until `signal` aborts. */

@@ -2,12 +2,14 @@
 /** The gateway's command line: config → registries → discovery → balancer → proxy. */
 import { readFileSync } from "node:fs";
 
+import { accessLog } from "./access-log.ts";
 import { parseCommand, usage } from "./cli.ts";
 import { configJsonSchema } from "./config/file-schema.ts";
 import { loadConfig, type LoadedConfig } from "./config/load.ts";
 import { formatProblem } from "./config/problem.ts";
 import { ListenError } from "./gateway.ts";
 import { createLog } from "./log.ts";
+import { LogOutput } from "./log-output.ts";
 import { registryFactories } from "./registry-factories.ts";
 import { checkRegistries, runGateway, type RunningProcess } from "./run.ts";
 
@@ -65,8 +67,12 @@ async function serve(
   source: { readonly configFile: string; readonly routesFile?: string | undefined },
   loaded: LoadedConfig,
 ): Promise<void> {
-  const log = createLog();
-  const starting = runGateway(source, loaded, { log, registries: registryFactories });
+  const output = new LogOutput(1);
+  // Whatever ends the process, but for a kill.
+  process.on("exit", () => output.writeRest());
+  const log = createLog(output);
+  const onAccess = accessLog(output);
+  const starting = runGateway(source, loaded, { log, onAccess, registries: registryFactories });
   // Before it says that it listens: whoever waits for that may signal at once.
   process.on("SIGHUP", () => void starting.then((running) => running.reload(), ignore));
   let askedAtMs: number | undefined;

@@ -7,13 +7,14 @@ import { showAddress } from "./address.ts";
 import { type ConfigSource, loadConfig, type LoadedConfig } from "./config/load.ts";
 import { formatProblem, type Problem } from "./config/problem.ts";
 import { watchFiles } from "./file-watch.ts";
-import { type Gateway, startGateway } from "./gateway.ts";
-import { logAccess, logDiscovery } from "./log.ts";
+import { type Gateway, type GatewayDeps, startGateway } from "./gateway.ts";
+import { logDiscovery } from "./log.ts";
 import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
 
 /** What the running process needs. */
 export interface RunParts {
   readonly log: Logger;
+  readonly onAccess: GatewayDeps["onAccess"];
   readonly registries: RegistryFactories;
 }
 
@@ -53,15 +54,12 @@ export interface RunningProcess {
 export async function runGateway(
   source: ConfigSource,
   loaded: LoadedConfig,
-  { log, registries }: RunParts,
+  { log, onAccess, registries }: RunParts,
 ): Promise<RunningProcess> {
   const stopping = new AbortController();
   logDiscovery(log, stopping.signal);
   for (const warning of loaded.warnings) log.warn(formatProblem(warning));
-  const gateway = await startGateway(loaded.config!, {
-    registries,
-    onAccess: (line) => logAccess(log, line),
-  });
+  const gateway = await startGateway(loaded.config!, { registries, onAccess });
   announce(gateway, log, "listening");
 
   const reload = async (): Promise<void> => {
