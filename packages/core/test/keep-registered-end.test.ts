@@ -4,6 +4,7 @@ import { describe, test } from "vitest";
 
 import type { DiscoveryError } from "../src/error.ts";
 import { settle } from "./manual-clock.ts";
+import { node } from "./scripted-registry.ts";
 import { recordScript, type RecordScript, ttlMs } from "./record-script.ts";
 
 /** Nothing may happen after the end, however long one waits. */
@@ -56,7 +57,7 @@ describe("after deregister nothing puts it back", () => {
     await staysGone(script);
   });
 
-  test("during a put that does not answer: it is cut, then removed", async () => {
+  test("during a put that does not answer: it is cut, then removed, and once more", async () => {
     const script = recordScript();
     const registration = await script.register();
     script.forget();
@@ -64,8 +65,29 @@ describe("after deregister nothing puts it back", () => {
     await script.clock.advance(10_000);
     const closing = registration.deregister();
     await script.clock.advance(500);
-    await closing;
     assert.equal(script.verbs.at(-1), "remove");
+    // The put was under way all the time, and reaches the backend only now.
+    script.arrive(registration.node);
+    await script.clock.advance(500);
+    await closing;
+    assert.equal(script.stored, undefined);
+    assert.deepEqual(script.verbs.slice(-2), ["remove", "remove"]);
+    await staysGone(script);
+  });
+
+  test("after a put that timed out as well", async () => {
+    const script = recordScript();
+    script.set("put", "hang");
+    const abort = new AbortController();
+    const registering = script.register({ signal: abort.signal });
+    registering.catch(() => undefined);
+    await script.clock.advance(5_000);
+    abort.abort(new Error("changed our mind"));
+    await settle();
+    script.arrive(node(1));
+    await script.clock.advance(1_000);
+    await assert.rejects(registering, /changed our mind/);
+    assert.equal(script.stored, undefined);
     await staysGone(script);
   });
 

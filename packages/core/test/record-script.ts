@@ -25,6 +25,8 @@ export interface RecordScript {
   readonly active: number;
   set(verb: Verb, behaviour: Behaviour): void;
   forget(): void;
+  /** A put that nobody answered reaches the backend after all. */
+  arrive(late: ServiceNode): void;
   release(): void;
   register(options?: Partial<KeepRegisteredOptions>): Promise<Registration>;
 }
@@ -82,6 +84,7 @@ export function recordScript(withChange = true): RecordScript {
     },
     set: (verb, behaviour) => void behaviours.set(verb, behaviour),
     forget: () => (stored = undefined),
+    arrive: (late) => (stored = late),
     release() {
       released.resolve();
       released = Promise.withResolvers<void>();

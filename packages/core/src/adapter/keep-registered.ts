@@ -51,6 +51,8 @@ class Keeper implements Registration {
   #held: ServiceNode | undefined;
   /** Whether any write was ever attempted, so that closing has something to remove. */
   #written = false;
+  /** Whether the last write or renewal ended without an answer: the backend may still come to it. */
+  #unanswered = false;
   #conflict: DiscoveryError | undefined;
   #confirmedAtMs = 0;
   #renewAtMs = 0;
@@ -156,7 +158,7 @@ class Keeper implements Registration {
     this.#options.onClosed?.(this);
     this.#waiters.rejectAll(this.#error("CLOSED", "update", "deregistered first"));
     try {
-      if (this.#written && this.#conflict === undefined) await this.#remove();
+      if (this.#written && this.#conflict === undefined) await this.#removeForGood();
     } finally {
       this.#set("closed");
       this.#states.end();
@@ -182,6 +184,14 @@ class Keeper implements Registration {
     this.#waiters.delete(waiter);
     if (!shown) return;
     await sleep(drainMs, this.#hurry.signal, this.#clock).catch(() => undefined);
+  }
+
+  /** What was never answered may have overtaken the removal on its way, so that is said once more. */
+  async #removeForGood(): Promise<void> {
+    await this.#remove();
+    if (!this.#unanswered) return;
+    await new Promise<void>((resolve) => this.#clock.after(settleMs, resolve));
+    await this.#remove();
   }
 
   async #remove(): Promise<void> {
@@ -282,10 +292,19 @@ class Keeper implements Registration {
     return Math.min(this.#backoff.failed(), this.#heartbeatInMs());
   }
 
-  #call<T>(verb: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async #call<T>(verb: string, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { signal } = this.#cut;
     const timeoutMs = this.#callTimeoutMs;
-    return withDeadline({ ...this.#where(verb), timeoutMs, signal, clock: this.#clock }, call);
+    const bounds = { ...this.#where(verb), timeoutMs, signal, clock: this.#clock };
+    try {
+      const answer = await withDeadline(bounds, call);
+      this.#unanswered = false;
+      return answer;
+    } catch (thrown) {
+      const { code } = asDiscoveryError(thrown, bounds);
+      this.#unanswered = signal.aborted || code === "TIMEOUT";
+      throw thrown;
+    }
   }
 
   #confirm(node: ServiceNode, entered: boolean): void {
