@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 
 import { ClientConnection, type ClientParts } from "./client/client-connection.ts";
 import { SharedReads } from "./client/shared-reads.ts";
+import { monotonicMs } from "./clock.ts";
 import type { ListenAddress, Proxy, ProxyOptions } from "./contract.ts";
 import { ForwardedFields } from "./exchange/forwarded-fields.ts";
 import { BodyFraming } from "./http1/body-framing.ts";
@@ -89,7 +90,7 @@ class Engine implements Proxy {
   }
 
   #sweep(): void {
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     for (const client of this.#clients) client.sweep(nowMs);
     this.#parts.pools.sweep(nowMs);
   }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 
+import { monotonicMs } from "../clock.ts";
 import type { FailureReason, Reply } from "../contract.ts";
 import type { EngineParts } from "../exchange/engine-parts.ts";
 import { Exchange } from "../exchange/exchange.ts";
@@ -48,7 +49,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.output = new ClientOutput(socket);
     const peer = peerOf(socket, secure);
     this.#input = new RequestStream(this, peer, socket, parts.scan, parts.maxHeadBytes);
-    this.#deadlineMs = performance.now() + parts.headTimeoutMs;
+    this.#deadlineMs = monotonicMs() + parts.headTimeoutMs;
   }
 
   /** Goes on with the socket that reads for it. */
@@ -77,7 +78,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   requested(head: ReceivedHead): Exchange {
     this.#requests += 1;
-    return new Exchange(this.#parts, this, head, performance.now());
+    return new Exchange(this.#parts, this, head, monotonicMs());
   }
 
   headBegun(): void {
@@ -85,7 +86,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   }
 
   discarded(inOrder: boolean): void {
-    this.finished(inOrder);
+    this.finished(inOrder, monotonicMs());
   }
 
   /** Says why a head is not served, and ends the connection: where the next one begins is unknown. */
@@ -126,9 +127,9 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#input.discard(body);
   }
 
-  finished(keepAlive: boolean): void {
+  finished(keepAlive: boolean, nowMs: number): void {
     if (!this.output.isFull) {
-      this.#goOn(keepAlive);
+      this.#goOn(keepAlive, nowMs);
       return;
     }
     // The client has not taken its answers: it may not ask for more of them.
@@ -136,17 +137,17 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#input.hold();
     this.output.whenFlushed(() => {
       if (this.#input.phase !== "holding" || this.#socket.destroyed) return;
-      this.#goOn(keepAlive && !this.#parts.isClosing());
+      this.#goOn(keepAlive && !this.#parts.isClosing(), monotonicMs());
     });
   }
 
-  #goOn(keepAlive: boolean): void {
+  #goOn(keepAlive: boolean, nowMs: number): void {
     if (!keepAlive || this.#ended) {
       this.#linger();
       return;
     }
     const { idleTimeoutMs, headTimeoutMs } = this.#parts;
-    this.#within(this.#input.holdsBytes ? headTimeoutMs : idleTimeoutMs);
+    this.#within(this.#input.holdsBytes ? headTimeoutMs : idleTimeoutMs, nowMs);
     this.#input.goOn();
   }
 
@@ -183,8 +184,8 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     }
   }
 
-  #within(timeoutMs: number): void {
-    this.#deadlineMs = performance.now() + timeoutMs;
+  #within(timeoutMs: number, nowMs: number = monotonicMs()): void {
+    this.#deadlineMs = nowMs + timeoutMs;
   }
 
   /**

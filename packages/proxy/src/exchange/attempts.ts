@@ -1,3 +1,4 @@
+import { monotonicMs } from "../clock.ts";
 import type { Attempt, AttemptOutcome, FailureReason, Forward, UpstreamNode } from "../contract.ts";
 import { isForbidden } from "../node/dial.ts";
 import type { NodeConnection, NodeUser } from "../node/node-connection.ts";
@@ -28,7 +29,7 @@ export class Attempts implements NodeWaiter {
   readonly #isRepeatable: boolean;
   readonly #user: AttemptsUser;
   #further: number;
-  #tried: UpstreamNode[] | undefined;
+  #tried: readonly UpstreamNode[] | undefined;
   #current: Attempt | undefined;
   #currentSinceMs = 0;
   #pool: NodePool | undefined;
@@ -69,10 +70,10 @@ export class Attempts implements NodeWaiter {
   }
 
   /** Goes on to a node that was not tried yet, or gives up with the last failure. */
-  next(last: Failure): void {
+  next(last: Failure, nowMs: number = monotonicMs()): void {
     let failure = last;
     for (;;) {
-      const node = this.#choose();
+      const node = this.#choose(nowMs);
       if (node === undefined) break;
       if (node === "failed") {
         failure = { reason: "route_failed", detail: "no node could be chosen" };
@@ -81,7 +82,7 @@ export class Attempts implements NodeWaiter {
       this.#pool = this.#parts.pools.of(node);
       // Where a connection stands the address was allowed.
       if (!this.#pool.isEmpty || !isForbidden(node, this.#parts.dialing)) {
-        this.#connect(true);
+        this.#connect(true, nowMs);
         return;
       }
       this.sent += 1;
@@ -139,20 +140,20 @@ export class Attempts implements NodeWaiter {
   }
 
   /** How the current try ended; told once. */
-  over(outcome: AttemptOutcome, nowMs: number = performance.now()): void {
+  over(outcome: AttemptOutcome, nowMs: number = monotonicMs()): void {
     const attempt = this.#current;
     this.#current = undefined;
     attempt?.done(outcome, nowMs - this.#currentSinceMs);
   }
 
-  #connect(mayReuse: boolean): void {
+  #connect(mayReuse: boolean, nowMs?: number): void {
     const pool = this.#pool!;
     const user = this.#user;
     const idle = mayReuse ? pool.reuse(user, this.#isRepeatable, this.#currentSinceMs) : undefined;
     if (idle !== undefined) {
       this.sent += 1;
       this.connection = idle;
-      user.nodeConnected();
+      user.nodeConnected(nowMs);
       return;
     }
     if (!pool.mayOpen()) {
@@ -160,7 +161,7 @@ export class Attempts implements NodeWaiter {
       return;
     }
     this.sent += 1;
-    this.#deadline.within(this.#forward.timeouts.connectMs);
+    this.#deadline.within(this.#forward.timeouts.connectMs, nowMs);
     this.connection = pool.open(user);
   }
 
@@ -180,10 +181,9 @@ export class Attempts implements NodeWaiter {
    * @returns `undefined` when there is none, or no further try is allowed; `failed` when `pick` threw, which
    *   must not end the process: this may be called from a socket's event.
    */
-  #choose(): UpstreamNode | undefined | "failed" {
+  #choose(nowMs: number): UpstreamNode | undefined | "failed" {
     const forward = this.#forward;
     const { retryTimeoutMs } = forward;
-    const nowMs = performance.now();
     if (this.#tried !== undefined) {
       if (this.#further <= 0) return undefined;
       if (retryTimeoutMs > 0 && nowMs - this.#startedAtMs > retryTimeoutMs) return undefined;
@@ -196,7 +196,8 @@ export class Attempts implements NodeWaiter {
       return "failed";
     }
     if (attempt === undefined) return undefined;
-    (this.#tried ??= []).push(attempt.node);
+    // Nearly always the only one: an array that grew would take much more.
+    this.#tried = this.#tried === undefined ? [attempt.node] : [...this.#tried, attempt.node];
     this.#current = attempt;
     this.#currentSinceMs = nowMs;
     return attempt.node;

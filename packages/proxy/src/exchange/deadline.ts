@@ -1,3 +1,5 @@
+import { monotonicMs } from "../clock.ts";
+
 /** When something must have happened, on the monotonic clock; never later than the end of it all. */
 export class Deadline {
   readonly #endMs: number;
@@ -13,8 +15,8 @@ export class Deadline {
   }
 
   /** The next thing must happen within this time. */
-  within(timeoutMs: number): void {
-    this.atMs = Math.min(performance.now() + timeoutMs, this.#endMs);
+  within(timeoutMs: number, nowMs: number = monotonicMs()): void {
+    this.atMs = Math.min(nowMs + timeoutMs, this.#endMs);
   }
 
   /** Nothing need happen any more. */

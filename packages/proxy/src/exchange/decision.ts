@@ -3,7 +3,8 @@ import type { ReceivedHead } from "../http1/received-head.ts";
 
 /** Who wants to know where a request goes. Exactly one of the two is called. */
 export interface Decided {
-  decided(decision: Forward | Reply): void;
+  /** @param atOnce  Whether no time has passed since it was asked. */
+  decided(decision: Forward | Reply, atOnce: boolean): void;
   /** The route threw. */
   undecided(): void;
 }
@@ -13,7 +14,7 @@ export function decide(route: ProxyOptions["route"], head: ReceivedHead, who: De
   try {
     const decision = route(head);
     if ("then" in decision) void decideLater(decision, who);
-    else who.decided(decision);
+    else who.decided(decision, true);
   } catch {
     who.undecided();
   }
@@ -21,7 +22,7 @@ export function decide(route: ProxyOptions["route"], head: ReceivedHead, who: De
 
 async function decideLater(decision: Promise<Forward | Reply>, who: Decided): Promise<void> {
   try {
-    who.decided(await decision);
+    who.decided(await decision, false);
   } catch {
     who.undecided();
   }

@@ -1,3 +1,4 @@
+import { monotonicMs } from "../clock.ts";
 import type { AttemptOutcome } from "../contract.ts";
 import type { BodyFraming } from "../http1/body-framing.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
@@ -99,7 +100,7 @@ export class Delivery extends Answer {
   }
 
   #finish(): void {
-    const nowMs = performance.now();
+    const nowMs = monotonicMs();
     const attempts = this.#attempts;
     this.#isOver = true;
     attempts.connection?.resume();

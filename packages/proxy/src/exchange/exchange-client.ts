@@ -16,7 +16,7 @@ export interface ExchangeClient {
   /** The exchange is over but for its body, which is thrown away; then the next request may come. */
   discard(body: RequestBody): void;
   /** The exchange is over; its answer was sent whole. */
-  finished(keepAlive: boolean): void;
+  finished(keepAlive: boolean, nowMs: number): void;
   /** The answer broke off: the client must not take it for whole. */
   reset(): void;
   /** From here on bytes go both ways as they are. */

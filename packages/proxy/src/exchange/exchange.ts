@@ -1,3 +1,4 @@
+import { monotonicMs } from "../clock.ts";
 import type { Forward, Reply, UpstreamNode } from "../contract.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
 import { failureStatus } from "../reply.ts";
@@ -60,7 +61,7 @@ export class Exchange implements Decided, ForwardingUser {
     this.failed({ reason: "route_failed", detail: "the request could not be routed" });
   }
 
-  decided(decision: Forward | Reply): void {
+  decided(decision: Forward | Reply, atOnce: boolean): void {
     if (this.#isOver) return;
     this.#context = decision.context;
     if (decision.kind === "reply") {
@@ -68,7 +69,8 @@ export class Exchange implements Decided, ForwardingUser {
       return;
     }
     this.#forwarding = new Forwarding(this, decision);
-    this.#forwarding.start();
+    // The time is known when the decision was there at once.
+    this.#forwarding.start(atOnce ? this.startedAtMs : monotonicMs());
   }
 
   /** Sends what is there; returns the offset of what no longer belongs to the body. */
@@ -86,21 +88,21 @@ export class Exchange implements Decided, ForwardingUser {
   clientGone(): void {
     if (this.#isOver) return;
     this.#forwarding?.cancel("cancelled");
-    this.#over(performance.now());
+    this.#over(monotonicMs());
   }
 
   answered(keepAlive: boolean, nowMs: number): void {
     this.#over(nowMs);
-    this.#leave(keepAlive);
+    this.#leave(keepAlive, nowMs);
   }
 
   brokeOff(): void {
-    this.#over(performance.now());
+    this.#over(monotonicMs());
     this.client.reset();
   }
 
   tunnelOver(): void {
-    this.#over(performance.now());
+    this.#over(monotonicMs());
   }
 
   get mayKeepAlive(): boolean {
@@ -123,18 +125,19 @@ export class Exchange implements Decided, ForwardingUser {
   }
 
   #reply(reply: Reply, mayStay: boolean): void {
+    const nowMs = monotonicMs();
     this.#status = reply.status;
-    this.#over(performance.now());
+    this.#over(nowMs);
     const keepAlive = mayStay && this.mayKeepAlive;
     this.client.reply(reply, this.head, keepAlive);
-    this.#leave(keepAlive);
+    this.#leave(keepAlive, nowMs);
   }
 
   /** The answer is out; the rest of the body, if it is not in yet, is nobody's. */
-  #leave(keepAlive: boolean): void {
+  #leave(keepAlive: boolean, nowMs: number): void {
     const { body } = this;
     if (keepAlive && body !== undefined && !body.done) this.client.discard(body);
-    else this.client.finished(keepAlive);
+    else this.client.finished(keepAlive, nowMs);
   }
 
   #over(nowMs: number): void {

@@ -34,6 +34,8 @@ export interface ForwardingUser {
   tunnelOver(): void;
 }
 
+const noNode: Failure = { reason: "no_node", detail: "no node to send the request to" };
+
 type Stage =
   | "reaching" // a connection to a node
   | "waiting" // for the answer's head; the body may still be on its way
@@ -88,22 +90,22 @@ export class Forwarding implements AttemptsUser {
     return this.#attempts.connection;
   }
 
-  start(): void {
-    this.#attempts.next({ reason: "no_node", detail: "no node to send the request to" });
+  start(nowMs: number): void {
+    this.#attempts.next(noNode, nowMs);
   }
 
   unreached(failure: Failure): void {
     this.#fail(failure);
   }
 
-  nodeConnected(): void {
+  nodeConnected(nowMs?: number): void {
     const { head, body, parts, client } = this.#user;
     const node = this.#node!;
     const forwarded = parts.forwarded.of(head);
     const to = this.#attempts.node!;
     this.#stage = "waiting";
     const text = requestText(head, this.#forward, to, forwarded, this.#upgrade);
-    this.#waitForAnswer();
+    this.#waitForAnswer(nowMs);
     if (body === undefined) {
       node.writeText(text);
       return;
@@ -239,12 +241,12 @@ export class Forwarding implements AttemptsUser {
     else this.#fail({ reason: "upstream_timeout", detail: "no answer in time" });
   }
 
-  #waitForAnswer(): void {
+  #waitForAnswer(nowMs?: number): void {
     const { deadline, parts } = this.#user;
     const { timeouts } = this.#forward;
-    if (this.#bodyDone) deadline.within(timeouts.readMs);
-    else if (this.#node?.isFull === true) deadline.within(timeouts.sendMs);
-    else deadline.within(parts.limits.bodyTimeoutMs);
+    if (this.#bodyDone) deadline.within(timeouts.readMs, nowMs);
+    else if (this.#node?.isFull === true) deadline.within(timeouts.sendMs, nowMs);
+    else deadline.within(parts.limits.bodyTimeoutMs, nowMs);
   }
 
   #fail(failure: Failure): void {

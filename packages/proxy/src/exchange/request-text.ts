@@ -23,6 +23,9 @@ export function requestText(
   else if (head.trailers) more = "TE: trailers\r\nConnection: TE\r\n";
   if (head.expectsContinue) more += "Expect: 100-continue\r\n";
   more += framingLine(head);
+  if (head.opening !== "" && forward.target === undefined && forward.host === "pass") {
+    return `${head.opening}${head.lines}${more}${forwarded}\r\n`;
+  }
   const target = forward.target ?? head.target;
   const host = hostFor(head, forward, node);
   return `${head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${head.lines}${more}${forwarded}\r\n`;

@@ -21,21 +21,30 @@ export function responseText(
   hasBody: boolean,
   connection: string,
 ): string {
-  const { kept, nominated, statusStart } = scan;
-  const text = bytes.toString("latin1", statusStart, scan.end);
+  const { kept, nominated, start } = scan;
+  const text = bytes.toString("latin1", start, scan.end);
   let lines = "";
   for (let index = 0; index < kept.count; index += 1) {
-    lines += text.slice(kept.from(index) - statusStart, kept.to(index) - statusStart);
+    lines += text.slice(kept.from(index) - start, kept.to(index) - start);
   }
   if (nominated.length > 0) lines = withoutFields(lines, nominated);
-  const line = text.slice(0, scan.statusLineEnd - statusStart);
-  // RFC 9112 §4: the space belongs there even when no reason follows.
-  const status = line.length === 3 ? `${line} ` : line;
   let framed = "";
   if (framing === "length") framed = `Content-Length: ${scan.length}\r\n`;
   else if (framing === "chunked") {
     framed = "Transfer-Encoding: chunked\r\n";
     if (scan.trailer !== "" && hasBody) framed += `Trailer: ${scan.trailer}\r\n`;
   }
-  return `HTTP/1.1 ${status}\r\n${lines}${framed}${connection}\r\n`;
+  return `${statusLine(scan, text)}${lines}${framed}${connection}\r\n`;
+}
+
+/** With its end. */
+function statusLine(
+  { start, statusStart, statusLineEnd, minor }: ResponseScan,
+  text: string,
+): string {
+  const lineEnd = statusLineEnd - start;
+  // RFC 9112 §4: the space belongs there even when no reason follows.
+  const hasReason = statusLineEnd - statusStart > 3;
+  if (minor === 1 && hasReason) return text.slice(0, lineEnd + 2);
+  return `HTTP/1.1 ${text.slice(statusStart - start, lineEnd)}${hasReason ? "" : " "}\r\n`;
 }

@@ -1,6 +1,8 @@
 import { trimmed } from "./trimmed.ts";
 
 const none: readonly string[] = [];
+const keepAlive = Buffer.from("keep-alive");
+const close = Buffer.from("close");
 
 /**
  * What the Connection fields of one head say, taken together, in whatever order they say it.
@@ -24,10 +26,11 @@ export class ConnectionOptions {
   }
 
   /** Takes in one field's value. */
-  add(value: string): void {
-    // What nearly all say.
-    if (value === "keep-alive") this.keepAlive = true;
-    else this.#options(value.toLowerCase());
+  add(bytes: Buffer, from: number, to: number): void {
+    // What nearly all say, and told without making a string of it.
+    if (spell(bytes, from, to, keepAlive)) this.keepAlive = true;
+    else if (spell(bytes, from, to, close)) this.close = true;
+    else this.#options(bytes.toString("latin1", from, to).toLowerCase());
   }
 
   /** Whether the connection outlives the message; `close` goes before anything else. RFC 9112 §9.3. */
@@ -52,4 +55,12 @@ export class ConnectionOptions {
     this.#names.push(name);
     this.nominated = this.#names;
   }
+}
+
+function spell(bytes: Buffer, from: number, to: number, word: Buffer): boolean {
+  if (to - from !== word.length) return false;
+  for (let index = 0; index < word.length; index += 1) {
+    if (bytes[from + index] !== word[index]) return false;
+  }
+  return true;
 }

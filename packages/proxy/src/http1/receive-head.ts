@@ -1,3 +1,4 @@
+import { methodOf } from "./methods.ts";
 import { type Peer, ReceivedHead } from "./received-head.ts";
 import type { RequestScan } from "./request-scan.ts";
 import { isHost, pathOf } from "./request-target.ts";
@@ -18,14 +19,16 @@ export function receiveHead(
   bytes: Buffer,
   peer: Peer,
 ): ReceivedHead | HeadRefusal {
-  const method = bytes.toString("latin1", scan.start, scan.methodEnd);
+  const { start } = scan;
+  // One string for all of it: its slices cost next to nothing, further reads of the bytes do.
+  const text = bytes.toString("latin1", start, scan.end);
+  const method = methodOf(text, scan.methodEnd - start);
   if (method === "CONNECT") return connect;
-  const target = pathOf(bytes.toString("latin1", scan.targetStart, scan.targetEnd), method);
+  const target = pathOf(text.slice(scan.targetStart - start, scan.targetEnd - start), method);
   if (target === undefined) return noPath;
-  const { path, authority } = target;
+  const host =
+    scan.hostEnd === 0 ? undefined : text.slice(scan.hostStart - start, scan.hostEnd - start);
   // RFC 9112 §3.2: a bad Host is refused also where the target's authority goes before it.
-  if (scan.hostEnd !== 0 && !isHost(bytes.toString("latin1", scan.hostStart, scan.hostEnd))) {
-    return noHost;
-  }
-  return new ReceivedHead(scan, bytes, peer, path, authority);
+  if (host !== undefined && !isHost(host)) return noHost;
+  return new ReceivedHead(scan, text, peer, method, host, target);
 }

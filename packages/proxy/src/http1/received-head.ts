@@ -1,8 +1,11 @@
 import type { RequestHead } from "../contract.ts";
 import type { RequestScan } from "./request-scan.ts";
 import type { Runs } from "./runs.ts";
+import type { PathTarget } from "./request-target.ts";
 import { trimmed } from "./trimmed.ts";
 import { withoutFields } from "./without-fields.ts";
+
+const hostName = "Host: ";
 
 /** What a connection knows of its client. */
 export interface Peer {
@@ -29,6 +32,11 @@ export class ReceivedHead implements RequestHead {
 
   /** Host's value, or the authority of an absolute-form target; `undefined` in HTTP/1.0 without either. */
   readonly host: string | undefined;
+  /**
+   * The request line and Host, with their ends, when they came just as we would write them, as nearly all do;
+   * otherwise empty.
+   */
+  readonly opening: string;
   /** Field lines that travel on as they are, with their ends: without Host and the framing. */
   readonly lines: string;
   /** Values of X-Forwarded-For and Via as received, joined. */
@@ -45,27 +53,35 @@ export class ReceivedHead implements RequestHead {
   readonly upgrade: string;
 
   /**
-   * @param target  Replaces the received one: the path of an absolute-form target.
-   * @param authority  That goes with it, and goes before Host (RFC 9112 §3.2.2).
+   * @param text  What `scan` went over, from its start to its end.
+   * @param host  Host's value.
+   * @param target  Its path replaces the received one when that was in absolute form; its authority then goes
+   *   before Host (RFC 9112 §3.2.2).
    */
   constructor(
     scan: RequestScan,
-    bytes: Buffer,
+    text: string,
     peer: Peer,
-    target: string,
-    authority: string | undefined,
+    method: string,
+    host: string | undefined,
+    target: PathTarget,
   ) {
-    const { start } = scan;
-    const text = bytes.toString("latin1", start, scan.end);
+    const { start, minor } = scan;
+    const fieldsStart = scan.fieldsStart - start;
     this.#text = text;
     this.#peer = peer;
-    this.#fieldsStart = scan.fieldsStart - start;
-    this.method = text.slice(0, scan.methodEnd - start);
-    this.target = target;
-    this.httpVersion = scan.minor === 1 ? "1.1" : "1.0";
-    const host =
-      scan.hostEnd === 0 ? undefined : text.slice(scan.hostStart - start, scan.hostEnd - start);
-    this.host = authority ?? host;
+    this.#fieldsStart = fieldsStart;
+    this.method = method;
+    this.target = target.path;
+    this.httpVersion = minor === 1 ? "1.1" : "1.0";
+    this.host = target.authority ?? host;
+    const isPlain =
+      minor === 1 &&
+      target.authority === undefined &&
+      scan.hostStart - start === fieldsStart + hostName.length &&
+      text.startsWith(hostName, fieldsStart) &&
+      text.startsWith("\r\n", scan.hostEnd - start);
+    this.opening = isPlain ? text.slice(0, scan.hostEnd - start + 2) : "";
     let lines = "";
     for (let index = 0; index < scan.kept.count; index += 1) {
       lines += text.slice(scan.kept.from(index) - start, scan.kept.to(index) - start);

@@ -271,7 +271,7 @@ export class RequestScan {
           ? this.#coding(bytes.toString("latin1", from, to).toLowerCase())
           : this.#refuse(400, "Transfer-Encoding is not one final chunked");
       case CONNECTION:
-        this.#connection.add(bytes.toString("latin1", from, to));
+        this.#connection.add(bytes, from, to);
         return COMPLETE;
       case EXPECT:
         // RFC 9110 §10.1.1: any other expectation may be ignored, and so may all of HTTP/1.0.

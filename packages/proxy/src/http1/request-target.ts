@@ -21,7 +21,15 @@ export function pathOf(target: string, method: string): PathTarget | undefined {
   return { path: rest.startsWith("?") ? `/${rest}` : rest, authority };
 }
 
+const hostPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+
+/** The newest that was one: clients ask for the same again and again, and comparing is cheaper than matching. */
+let lastHost = "";
+
 /** Whether `value` is a Host field: a name, an address or nothing, and perhaps a port. RFC 9110 §7.2. */
 export function isHost(value: string): boolean {
-  return /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/.test(value);
+  if (value === lastHost) return true;
+  if (!hostPattern.test(value)) return false;
+  lastHost = value;
+  return true;
 }

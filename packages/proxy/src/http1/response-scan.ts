@@ -38,6 +38,8 @@ export class ResponseScan {
   status = 0;
   /** 1 for HTTP/1.1, 0 for HTTP/1.0. */
   minor = 1;
+  /** Offset of the status line. */
+  start = 0;
   /** Offset of the status, and behind the status line without its end. */
   statusStart = 0;
   statusLineEnd = 0;
@@ -70,6 +72,7 @@ export class ResponseScan {
 
   /** @returns {@link COMPLETE}, {@link INCOMPLETE} or {@link MALFORMED}. */
   scan(bytes: Buffer, from: number, to: number): number {
+    this.start = from;
     const limit = from + this.#limits.maxBytes;
     const last = Math.min(to, limit);
     // Overwritten by all other refusals; at hand as a value, for calls in the loops are dear.
@@ -180,7 +183,7 @@ export class ResponseScan {
       case CODING:
         return this.#coding(bytes, from, to);
       case CONNECTION:
-        this.#connection.add(bytes.toString("latin1", from, to));
+        this.#connection.add(bytes, from, to);
         return COMPLETE;
       case KEEP_ALIVE: {
         const seconds = /(?:^|[ \t,])timeout=(\d{1,9})/i.exec(

@@ -6,8 +6,12 @@ import type { ResponseScan } from "../http1/response-scan.ts";
 
 /** Who uses a connection: one exchange at a time. */
 export interface NodeUser {
-  /** The connection stands: the request may be sent. */
-  nodeConnected(): void;
+  /**
+   * The connection stands: the request may be sent.
+   *
+   * @param nowMs  The time, where it is known.
+   */
+  nodeConnected(nowMs?: number): void;
   /** It does not, or no more. Called once; the connection is closed. */
   nodeLost(loss: NodeLoss): void;
   /** An interim answer: 100, 103… */

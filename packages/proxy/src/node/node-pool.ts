@@ -32,7 +32,8 @@ export class NodePool {
   readonly #dialing: DialOptions;
   readonly #limits: PoolLimits;
   readonly #idle: NodeConnection[] = [];
-  readonly #inUse = new Set<NodeConnection>();
+  /** All, idle ones included: nothing is added or taken away per request. */
+  readonly #open = new Set<NodeConnection>();
   readonly #waiting = new Set<NodeWaiter>();
   /** Whether it is no longer the pool of its node. */
   retired = false;
@@ -46,16 +47,17 @@ export class NodePool {
 
   /** Whether nothing is open and nobody waits. */
   get isEmpty(): boolean {
-    return this.#idle.length === 0 && this.#inUse.size === 0;
+    return this.#open.size === 0;
   }
 
   /** Whether a further connection may be opened; an idle one makes room for it. */
   mayOpen(): boolean {
     const { maxConnections } = this.#limits;
-    if (maxConnections === 0 || this.#inUse.size + this.#idle.length < maxConnections) return true;
+    if (maxConnections === 0 || this.#open.size < maxConnections) return true;
     const oldest = this.#idle.shift();
-    oldest?.destroy();
-    return oldest !== undefined;
+    if (oldest === undefined) return false;
+    this.#close(oldest);
+    return true;
   }
 
   /** Waits until {@link NodeWaiter.nodeFree}; `false`: too many do already. */
@@ -83,7 +85,6 @@ export class NodePool {
         return undefined;
       }
       newest.use(user);
-      this.#inUse.add(newest);
       return newest;
     }
     return undefined;
@@ -96,7 +97,7 @@ export class NodePool {
       connection.onBytes(bytes, length),
     );
     connection.open(socket, this.node.secure ? "secureConnect" : "connect", user);
-    this.#inUse.add(connection);
+    this.#open.add(connection);
     return connection;
   }
 
@@ -106,11 +107,10 @@ export class NodePool {
    * @param keepMs  How long the node itself keeps it, in ms.
    */
   giveBack(connection: NodeConnection, nowMs: number, keepMs: number): void {
-    this.#inUse.delete(connection);
     const { maxIdle, idleTimeoutMs } = this.#limits;
     const idleMs = Math.min(idleTimeoutMs, keepMs);
     if (this.#idle.length >= maxIdle || idleMs <= 0) {
-      connection.destroy();
+      this.#close(connection);
     } else {
       connection.release();
       connection.idleSinceMs = nowMs;
@@ -122,14 +122,13 @@ export class NodePool {
 
   /** Closes a connection that is of no further use. */
   drop(connection: NodeConnection): void {
-    this.#inUse.delete(connection);
-    connection.destroy();
+    this.#close(connection);
     if (this.#waiting.size > 0) this.#next();
   }
 
   /** A node closed an idle connection under a request: its other idle ones are no better. */
   dropIdle(): void {
-    for (const connection of this.#idle.splice(0)) connection.destroy();
+    for (const connection of this.#idle.splice(0)) this.#close(connection);
   }
 
   /** Closes what has been idle for too long. */
@@ -137,15 +136,14 @@ export class NodePool {
     if (this.#idle.length === 0 || this.#idle.every((one) => one.idleUntilMs > nowMs)) return;
     for (const connection of this.#idle.splice(0)) {
       if (connection.idleUntilMs > nowMs) this.#idle.push(connection);
-      else connection.destroy();
+      else this.#close(connection);
     }
   }
 
   /** Closes everything. */
   close(): void {
-    this.dropIdle();
-    for (const connection of this.#inUse) connection.destroy();
-    this.#inUse.clear();
+    this.#idle.length = 0;
+    for (const connection of this.#open) this.#close(connection);
   }
 
   #next(): void {
@@ -155,7 +153,13 @@ export class NodePool {
     first.nodeFree();
   }
 
+  #close(connection: NodeConnection): void {
+    this.#open.delete(connection);
+    connection.destroy();
+  }
+
   #forget(connection: NodeConnection): void {
+    this.#open.delete(connection);
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
   }
