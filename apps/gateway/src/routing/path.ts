@@ -20,8 +20,12 @@ export interface BadTarget {
   readonly refused: string;
 }
 
-/** No escapes, no parameters, nothing unusual: by far the most common kind of path. */
-const plainPath = /^\/[A-Za-z0-9._~!$&'()*+,=:@/-]*$/;
+const [slash, dot, question] = [0x2f, 0x2e, 0x3f] as const;
+
+/** Characters that stand for themselves in a path, whoever reads it: 1 for those. */
+const plain: Uint8Array = Uint8Array.from({ length: 128 }, (_, code) =>
+  /[A-Za-z0-9._~!$&'()*+,=:@/-]/.test(String.fromCharCode(code)) ? 1 : 0,
+);
 
 /**
  * Takes a request target apart for routing.
@@ -33,6 +37,31 @@ const plainPath = /^\/[A-Za-z0-9._~!$&'()*+,=:@/-]*$/;
  * `..;`). Everything else goes on byte for byte.
  */
 export function parseTarget(target: string): ParsedTarget | BadTarget {
+  const end = plainPathEnd(target);
+  if (end === target.length) return { path: target, query: undefined, forward: undefined };
+  if (end > 0 && !target.includes("#", end)) {
+    return { path: target.slice(0, end), query: target.slice(end + 1), forward: undefined };
+  }
+  return parseUnusual(target);
+}
+
+/**
+ * Where the path of a target ends, if it has no escapes, no parameters and nothing else to normalise, as nearly
+ * all; else -1. By hand, for this is asked with every request, and a pattern costs ten times as much.
+ */
+function plainPathEnd(target: string): number {
+  if (target.charCodeAt(0) !== slash) return -1;
+  let before: number = slash;
+  for (let at = 1; at < target.length; at += 1) {
+    const code = target.charCodeAt(at);
+    if (code === question) return at;
+    if (plain[code] !== 1 || (before === slash && (code === slash || code === dot))) return -1;
+    before = code;
+  }
+  return target.length;
+}
+
+function parseUnusual(target: string): ParsedTarget | BadTarget {
   const received = originForm(target);
   if (received === undefined) return { refused: "the request target is not a path" };
   const question = received.indexOf("?");
@@ -40,10 +69,6 @@ export function parseTarget(target: string): ParsedTarget | BadTarget {
   const query = question < 0 ? undefined : received.slice(question + 1);
   const reduced = received === target ? undefined : received;
   if (received.includes("#")) return { refused: "the request target has a fragment" };
-  if (plainPath.test(rawPath) && !rawPath.includes("//") && !rawPath.includes("/.")) {
-    return { path: rawPath, query, forward: reduced };
-  }
-
   const kept: { raw: string; text: string }[] = [];
   const segments = rawPath.slice(1).split("/");
   let dots = false;

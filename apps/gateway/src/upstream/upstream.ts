@@ -11,6 +11,8 @@ export class Upstream {
   readonly config: UpstreamConfig;
   readonly pool: NodePool;
   readonly #onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void;
+  /** Nodes as TLS is spoken to them: always the same object, for the engine finds connections by it. */
+  readonly #secured = new WeakMap<ServiceNode, ServiceNode>();
 
   /** @param onAttempt  Told once per finished attempt. */
   constructor(
@@ -56,11 +58,19 @@ export class Upstream {
     if (picked === undefined) return undefined;
     const { node } = picked;
     return {
-      node: this.config.secure && !node.secure ? { ...node, secure: true } : node,
+      node: this.config.secure && !node.secure ? this.#securedOf(node) : node,
       done: (outcome, elapsedMs) => {
         picked.done(outcome, elapsedMs);
         this.#onAttempt(this.pool, outcome);
       },
     };
+  }
+  #securedOf(node: ServiceNode): ServiceNode {
+    let secured = this.#secured.get(node);
+    if (secured === undefined) {
+      secured = { ...node, secure: true };
+      this.#secured.set(node, secured);
+    }
+    return secured;
   }
 }
