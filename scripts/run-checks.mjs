@@ -39,6 +39,7 @@ async function runCheck(check, env) {
   const { ok, output, elapsedMs } = await runStep(check.command, check.args, { cwd: root, env });
   line(check.name, ok ? "ok" : "FAILED", elapsedMs);
   if (!ok) say(output);
+  else if (check.shows) for (const [shown] of output.matchAll(check.shows)) say(`  ${shown}`);
   return { ...nothing, [ok ? "passed" : "failed"]: 1 };
 }
 
@@ -78,7 +79,7 @@ async function runProject(project, env, folder) {
 
 /** @param {import("./lib/checks.mjs").Mode} mode */
 async function main(mode) {
-  const { house, projects } = checksOf(mode);
+  const { house, projects, rest } = checksOf(mode, process.env);
   if (!existsSync(join(root, "node_modules/.bin/vitest"))) {
     throw new Error("nothing is installed: run npm test, or pnpm install");
   }
@@ -97,6 +98,7 @@ async function main(mode) {
       tallies.push(report.tally);
       tests.push(...report.tests);
     }
+    for (const check of rest) tallies.push(await runCheck(check, env));
     say("\nslowest tests");
     for (const { name, durationMs } of slowest(tests, 10)) {
       say(`${(durationMs / 1000).toFixed(1).padStart(7)} s  ${name}`);

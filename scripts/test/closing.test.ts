@@ -25,6 +25,17 @@ test("the table tells of each registry the version met, or the reason in one lin
   ]);
 });
 
+test("the speed is a check of the whole run, where it is asked for", () => {
+  assert.deepEqual(checksOf("all", {}).rest, []);
+  assert.deepEqual(checksOf("all", { ROLLCALL_GATE: "" }).rest, []);
+  assert.deepEqual(checksOf("quick", { ROLLCALL_GATE: "1" }).rest, []);
+  const [speed] = checksOf("all", { ROLLCALL_GATE: "1" }).rest;
+  assert.deepEqual(
+    ["gate, block 1: 1.10 x nginx: passed", "", "gate, block 2"].join("\n").match(speed!.shows!),
+    ["gate, block 1: 1.10 x nginx: passed", "gate, block 2"],
+  );
+});
+
 test("only the whole run needs servers, only the long one soaks", () => {
   assert.deepEqual(checksOf("all").projects, ["quick", "real"]);
   assert.deepEqual(checksOf("quick").projects, ["quick"]);

@@ -17,7 +17,7 @@ import { type Command, parseCommand, usage } from "./proxy/options.ts";
 import { ResultsFile } from "./proxy/results.ts";
 import { runSeries, type Series } from "./proxy/series.ts";
 import { baseline, tableOf } from "./proxy/table.ts";
-import { toolPath } from "./proxy/tool.ts";
+import { provide, type Tool } from "./proxy/tool.ts";
 import { WorkingDirectory } from "./proxy/working-directory.ts";
 
 const names = [allLoads, allTargets].map((list) => list.map(({ name }) => name)) as [
@@ -50,7 +50,9 @@ switch (command.kind) {
 }
 
 async function run(asked: Extract<Command, { kind: "gate" | "measure" }>): Promise<void> {
-  for (const tool of ["taskset", "setpriv", "nginx", "wrk"] as const) toolPath(tool);
+  await provide(["taskset", "setpriv", "nginx", "wrk"]);
+  // Who needs them says so in its row.
+  await provide(neededBy(asked)).catch(() => undefined);
   const cores = takeCores();
   const directory = new WorkingDirectory();
   const results = new ResultsFile(asked, cores);
@@ -96,6 +98,14 @@ async function run(asked: Extract<Command, { kind: "gate" | "measure" }>): Promi
     if (goals.length > 0) console.log(`\n${goals.join("\n")}`);
   }
   console.log(`\n${results.path}`);
+}
+
+/** What not every run needs. */
+function neededBy(asked: Extract<Command, { kind: "gate" | "measure" }>): readonly Tool[] {
+  if (asked.kind === "gate") return [];
+  const haproxy = asked.loads.includes("post") || asked.targets?.includes("haproxy") !== false;
+  const h2load = asked.loads.includes("latency");
+  return [...(haproxy ? (["haproxy"] as const) : []), ...(h2load ? (["h2load"] as const) : [])];
 }
 
 async function gate(block: () => Promise<Series>): Promise<void> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { answers } from "./http-probe.ts";
 import { type PinnedProcess, startPinned } from "./pinned-process.ts";
-import { toolPath } from "./tool.ts";
+import { commandOf } from "./tool.ts";
 
 /** One HAProxy and its configuration. */
 export interface HaproxyOptions {
@@ -42,9 +42,11 @@ defaults
   timeout http-keep-alive 600s
 ${sections}`,
   );
+  const { path, env } = commandOf("haproxy");
   return startPinned({
     what,
-    command: toolPath("haproxy"),
+    command: path,
+    env,
     args: ["-db", "-f", configFile],
     cores,
     logFile: join(directory, "haproxy.log"),

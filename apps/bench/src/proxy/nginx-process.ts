@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 import { answers } from "./http-probe.ts";
 import { type PinnedProcess, startPinned } from "./pinned-process.ts";
-import { toolPath } from "./tool.ts";
+import { commandOf } from "./tool.ts";
 
 /** One nginx and its configuration. */
 export interface NginxOptions {
@@ -44,9 +44,11 @@ ${http}
 }
 `,
   );
+  const { path, env } = commandOf("nginx");
   return startPinned({
     what,
-    command: toolPath("nginx"),
+    command: path,
+    env,
     args: ["-p", directory, "-e", "stderr", "-c", configFile],
     cores,
     logFile: join(directory, "nginx.log"),

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 
 import type { Cores } from "./cores.ts";
 import type { Series } from "./series.ts";
-import { type Tool, toolPath } from "./tool.ts";
+import { commandOf, type Tool } from "./tool.ts";
 
 const folder = fileURLToPath(new URL("../../results", import.meta.url));
 
@@ -43,9 +43,11 @@ export class ResultsFile {
 /** The first line that a program says of itself; `undefined` when it is not here. */
 function versionOf(tool: Tool, flag: string): string | undefined {
   try {
+    const { path, env } = commandOf(tool);
     // Some say it on standard error, and wrk fails after it.
-    const shell = ["-c", '"$0" "$1" 2>&1 || true', toolPath(tool), flag];
-    return execFileSync("sh", shell, { encoding: "utf8" }).split("\n")[0];
+    const shell = ["-c", '"$0" "$1" 2>&1 || true', path, flag];
+    const options = { encoding: "utf8", env: { ...process.env, ...env } } as const;
+    return execFileSync("sh", shell, options).split("\n")[0];
   } catch {
     return undefined;
   }
