@@ -1,3 +1,6 @@
+// The global one is a getter, which costs as much as the time itself.
+import { performance } from "node:perf_hooks";
+
 import { DiscoveryError } from "@rollcall/core";
 
 /** Default and bounds of a number. */
