@@ -2,39 +2,43 @@ import { write, writeSync } from "node:fs";
 
 /** How long a line of the access log may wait for others to be written with it, in ms. */
 const gatherMs = 20;
-/** From here on it is not worth waiting: one write of this size costs little more than a small one. */
-const gatherChars = 65_536;
+/** What is written at once: one write of this size costs little more than a small one. */
+const pieceBytes = 65_536;
 /** How soon an output that is full for now is tried again, in ms. */
 const fullMs = 10;
-/** Lines that wait while the output takes nothing, in characters: further ones are dropped and counted. */
-const mostWaitingChars = 8_388_608;
+/** Lines that wait while the output takes nothing: further ones are dropped and counted. */
+const mostWaitingBytes = 8_388_608;
 /** How long the end of the process may be held up by an output that is full, in ms. */
 const restMs = 1_000;
-
-const nothing = Buffer.alloc(0);
 
 /**
  * Writes log lines to a file descriptor, many with one system call, and never holds the process up: a reader that
  * stands still must not stop requests. What it does not take in time is dropped; a line then says how much.
  *
- * A write goes on in a thread of its own, and the next one begins when it is done, so lines stay whole and in
- * order. At the exit of the process the rest is written synchronously, also after an exception that nobody
- * caught. A process that is killed loses what it had for {@link gatherMs}.
+ * Lines become bytes as they come: strings that wait would be carried through several collections of garbage. A
+ * write goes on in a thread of its own, and the next one begins when it is done, so lines stay whole and in order.
+ * At the exit of the process the rest is written synchronously, also after an exception that nobody caught. A
+ * process that is killed loses what it had for {@link gatherMs}.
  */
 export class LogOutput {
   readonly #fd: number;
   readonly #mostWaiting: number;
-  #waiting = "";
-  #timer: NodeJS.Timeout | undefined;
+  /** Where lines are put, and how much of it is in use. */
+  #piece: Buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  #length = 0;
+  /** Pieces that are full, or that an output which is full for now did not take, in their order. */
+  readonly #full: Buffer[] = [];
+  /** A piece that was written, to be used again. */
+  #spare: Buffer | undefined;
   #isWriting = false;
-  /** What an output that is full for now did not take. */
-  #refused: Buffer = nothing;
+  #isRefused = false;
+  #timer: NodeJS.Timeout | undefined;
   #dropped = 0;
 
-  /** @param bounds.mostWaiting  Default {@link mostWaitingChars}. */
+  /** @param bounds.mostWaiting  In bytes. Default 8 MiB. */
   constructor(fd: number, bounds: { readonly mostWaiting?: number } = {}) {
     this.#fd = fd;
-    this.#mostWaiting = bounds.mostWaiting ?? mostWaitingChars;
+    this.#mostWaiting = bounds.mostWaiting ?? mostWaitingBytes;
   }
 
   /** Writes a line, its end included, as soon as the output takes it. */
@@ -45,29 +49,59 @@ export class LogOutput {
 
   /** Writes a line, its end included, with those that come soon after. */
   writeSoon(line: string): void {
-    if (this.#waiting.length + line.length > this.#mostWaiting) {
+    if (!this.#put(line)) {
       this.#dropped += 1;
       return;
     }
-    this.#waiting += line;
-    if (this.#waiting.length >= gatherChars) this.#next();
+    if (this.#full.length > 0) this.#next();
     else this.#timer ??= setTimeout(() => this.#due(), gatherMs).unref();
   }
 
   /** Writes what is left and returns when that is done: for the end of the process, where nothing else runs. */
   writeRest(): void {
-    const rest = Buffer.concat([this.#refused, this.#take()]);
-    this.#refused = nothing;
+    this.#tellDropped();
+    this.#cut();
     const untilMs = performance.now() + restMs;
-    for (let from = 0; from < rest.length;) {
-      try {
-        from += writeSync(this.#fd, rest, from);
-      } catch (error) {
-        const isFull = (error as NodeJS.ErrnoException).code === "EAGAIN";
-        if (!isFull || performance.now() > untilMs) return;
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, fullMs);
+    // A piece that is on its way is written by its thread.
+    for (const piece of this.#full.splice(0)) {
+      for (let from = 0; from < piece.length;) {
+        try {
+          from += writeSync(this.#fd, piece, from);
+        } catch (error) {
+          const isFull = (error as NodeJS.ErrnoException).code === "EAGAIN";
+          if (!isFull || performance.now() > untilMs) return;
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, fullMs);
+        }
       }
     }
+  }
+
+  /** Whether the line has room. */
+  #put(line: string): boolean {
+    // A character takes three bytes at most, for one outside the BMP counts as two.
+    const most = line.length * 3;
+    if (this.#length + most > this.#piece.length) {
+      if (this.#full.length * pieceBytes + most > this.#mostWaiting) return false;
+      this.#cut();
+      if (most > this.#piece.length) this.#piece = Buffer.allocUnsafeSlow(most);
+    }
+    this.#length += this.#piece.write(line, this.#length);
+    return true;
+  }
+
+  /** The lines that are there become a piece to be written. */
+  #cut(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#length === 0) return;
+    this.#full.push(this.#piece.subarray(0, this.#length));
+    this.#piece = this.#spare ?? Buffer.allocUnsafeSlow(pieceBytes);
+    this.#spare = undefined;
+    this.#length = 0;
+  }
+
+  #tellDropped(): void {
+    if (this.#dropped > 0 && this.#put(droppedLine(this.#dropped))) this.#dropped = 0;
   }
 
   #due(): void {
@@ -76,43 +110,41 @@ export class LogOutput {
   }
 
   #next(): void {
-    if (this.#isWriting || this.#refused.length > 0) return;
-    const bytes = this.#take();
-    if (bytes.length > 0) this.#write(bytes);
+    if (this.#isWriting || this.#isRefused) return;
+    if (this.#full.length === 0) this.#cut();
+    const piece = this.#full.shift();
+    if (piece !== undefined) this.#write(piece);
   }
 
-  /** Everything that waits, and before it how much was dropped. */
-  #take(): Buffer {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const text = this.#dropped === 0 ? this.#waiting : droppedLine(this.#dropped) + this.#waiting;
-    this.#waiting = "";
-    this.#dropped = 0;
-    return Buffer.from(text);
-  }
-
-  #write(bytes: Buffer): void {
+  #write(piece: Buffer): void {
     this.#isWriting = true;
-    write(this.#fd, bytes, 0, bytes.length, null, (error, written) => {
+    write(this.#fd, piece, 0, piece.length, null, (error, written) => {
       this.#isWriting = false;
       if (error === null) {
-        if (written < bytes.length) this.#write(bytes.subarray(written));
-        // Lines that came meanwhile have waited long enough, or have their timer still.
-        else if (this.#timer === undefined) this.#next();
+        if (written < piece.length) this.#write(piece.subarray(written));
+        else this.#written(piece);
       } else if (error.code === "EAGAIN") {
-        this.#refused = bytes;
+        this.#full.unshift(piece);
+        this.#isRefused = true;
         setTimeout(() => this.#again(), fullMs).unref();
       } else {
         // The disk is full, or the reader is gone; what comes later may have more luck.
-        this.#dropped += linesIn(bytes);
+        this.#dropped += linesIn(piece);
+        if (this.#full.length > 0) this.#next();
       }
     });
   }
 
+  #written(piece: Buffer): void {
+    if (piece.buffer.byteLength === pieceBytes) this.#spare = Buffer.from(piece.buffer);
+    this.#tellDropped();
+    // Lines that came meanwhile have waited long enough, or have their timer still.
+    if (this.#full.length > 0 || this.#timer === undefined) this.#next();
+  }
+
   #again(): void {
-    const bytes = this.#refused;
-    this.#refused = nothing;
-    if (bytes.length > 0) this.#write(bytes);
+    this.#isRefused = false;
+    this.#next();
   }
 }
 

@@ -77,9 +77,14 @@ process.stdin.once("data", () => { out.write("last\\n"); process.stdin.destroy()
   await once(process, "close");
   const lines = text.split("\n").slice(0, -1);
   const told = lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line));
-  expect(told).toMatchObject([{ level: "warn", msg: expect.stringContaining("dropped") }]);
+  for (const one of told) {
+    expect(one).toMatchObject({ level: "warn", msg: expect.stringContaining("dropped") });
+  }
+  // What the pipe itself holds, and what the reader takes by itself, may have made room in between.
+  const dropped = told.reduce((sum: number, one) => sum + one.dropped, 0);
   const written = lines.filter((line) => line === "x".repeat(999)).length;
-  expect(written + told[0].dropped).toBe(100_000);
+  expect(dropped).toBeGreaterThan(50_000);
+  expect(written + dropped).toBe(100_000);
   expect(lines.at(-1)).toBe("last");
 });
 
