@@ -13,11 +13,12 @@ export function accessLog(output: LogOutput): (line: AccessLine) => void {
   return (line) => {
     const { method, target, status, attempts, node, route, service } = line;
     const elapsedMs = Math.round(line.elapsedMs * 1_000) / 1_000;
+    // A method is a token, and an address an address: neither has a quote in it.
     output.writeSoon(
-      `{"level":"info","time":"${clock.now()}","method":${quoted(method)},"target":${quoted(target)},` +
+      `{"level":"info","time":"${clock.now()}","method":"${method}","target":${quoted(target)},` +
         `"status":${status},"attempts":${attempts}${field("node", node)}${field("route", route)}` +
         `${field("service", service)},"elapsed_ms":${elapsedMs},` +
-        `"remote_address":${quoted(line.remoteAddress)},"msg":"request"}\n`,
+        `"remote_address":"${line.remoteAddress}","msg":"request"}\n`,
     );
   };
 }
