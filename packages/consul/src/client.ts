@@ -1,15 +1,22 @@
 import { DiscoveryError } from "@rollcall/core";
 
-import { BrokenConnection, Exchange, type Reply, type Request } from "./exchange.ts";
+import {
+  type BodyReader,
+  BrokenConnection,
+  Exchange,
+  type Reply,
+  type Request,
+} from "./exchange.ts";
+import type { ListMemory } from "./list-memory.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { type Place, placeParameters } from "./place.ts";
 import { isRecord } from "./record.ts";
 import { refusal } from "./refusal.ts";
 import type { ServerAddress } from "./server-address.ts";
 
-/** The records of one service with their checks, and what the server says about its answer. */
-export interface HealthAnswer {
-  readonly entries: readonly unknown[];
+/** The records of one service, read, and what the server says about its answer. */
+export interface HealthAnswer<T> {
+  readonly records: readonly T[];
   /** `X-Consul-Index`, as sent. */
   readonly index: string | undefined;
   /** Time since the server heard from its leader, in ms; infinite when it knows none. */
@@ -51,11 +58,13 @@ export class ConsulClient {
     this.#exchange = new Exchange(options);
   }
 
-  async readHealth(
+  /** @param memory  Reads the records: each `{ Node, Service, Checks }`. */
+  async readHealth<T>(
     server: ServerAddress,
     { service, place, block, isUncached = false, ofLeader = false }: HealthQuestion,
+    memory: ListMemory<T>,
     signal: AbortSignal,
-  ): Promise<HealthAnswer> {
+  ): Promise<HealthAnswer<T>> {
     const { consistency, cached, filter } = this.#options;
     const parameters = [
       ...placeParameters(place, true),
@@ -71,12 +80,16 @@ export class ConsulClient {
       // A server adds up to a sixteenth, so that not all answers come at once.
       blockMs: block === undefined ? undefined : Math.ceil((block.waitMs * 17) / 16),
     };
-    const reply = await this.#call(server, request, [200], signal);
-    const entries = this.#json(server, request, reply);
-    if (!Array.isArray(entries)) throw this.#foreign(server, request);
+    let reading = memory.read();
+    const reader: BodyReader = {
+      begin: () => (reading = memory.read()),
+      write: (chunk) => reading.write(chunk),
+    };
+    const reply = await this.#call(server, request, [200], signal, reader);
+    const records = this.#parse(server, request, () => memory.finish(reading));
     const lastContactMs = Number(reply.header("x-consul-lastcontact") ?? 0);
     return {
-      entries,
+      records,
       index: reply.header("x-consul-index"),
       lastContactMs: reply.header("x-consul-knownleader") === "false" ? Infinity : lastContactMs,
       isFiltered: reply.header("x-consul-results-filtered-by-acls") === "true",
@@ -238,15 +251,20 @@ export class ConsulClient {
     request: Request,
     statuses: readonly number[],
     signal: AbortSignal,
+    reader?: BodyReader,
   ): Promise<Reply> {
-    const reply = await this.#exchange.send(server, request, signal);
+    const reply = await this.#exchange.send(server, request, signal, reader);
     if (!statuses.includes(reply.status)) throw this.#refused(server, request, reply);
     return reply;
   }
 
   #json(server: ServerAddress, request: Request, { text }: Reply): unknown {
+    return this.#parse(server, request, () => JSON.parse(text) as unknown);
+  }
+
+  #parse<T>(server: ServerAddress, request: Request, parse: () => T): T {
     try {
-      return JSON.parse(text);
+      return parse();
     } catch {
       // The parser's error quotes what it could not parse.
       throw this.#foreign(server, request);

@@ -1,7 +1,7 @@
 import { DiscoveryError, type ErrorCode } from "@rollcall/core";
 import { withDeadline } from "@rollcall/core/adapter";
-import type { Dispatcher } from "undici";
 
+import { answerOf, TooLarge } from "./answer.ts";
 import { Connections } from "./connections.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { ServerAddress } from "./server-address.ts";
@@ -18,9 +18,18 @@ export interface Request {
   readonly blockMs?: number | undefined;
 }
 
+/** Takes the body of an answer with the status 200 as it comes. */
+export interface BodyReader {
+  /** A body begins; one that was begun before has broken off. */
+  begin(): void;
+  /** The chunk is the reader's from here on. */
+  write(chunk: Buffer): void;
+}
+
 /** An answer, whole. */
 export interface Reply {
   readonly status: number;
+  /** Empty when a {@link BodyReader} took the body. */
   readonly text: string;
   header(name: string): string | undefined;
 }
@@ -39,7 +48,12 @@ export class Exchange {
   }
 
   /** @throws {@link DiscoveryError} `UNAVAILABLE`, `TIMEOUT`, `PROTOCOL`, `AUTH`; the signal's reason. */
-  async send(server: ServerAddress, request: Request, signal: AbortSignal): Promise<Reply> {
+  async send(
+    server: ServerAddress,
+    request: Request,
+    signal: AbortSignal,
+    reader?: BodyReader,
+  ): Promise<Reply> {
     const { connectMs, readMs, clock, name: registry } = this.#options;
     const { blockMs = 0 } = request;
     try {
@@ -53,12 +67,12 @@ export class Exchange {
         },
         async (own) => {
           try {
-            return await this.#once(server, request, own);
+            return await this.#once(server, request, own, reader);
           } catch (thrown) {
             // A kept connection that the server closed in the meantime; every call may be repeated. A
             // blocking one may not: it was open until it broke.
             if (!(thrown instanceof BrokenConnection) || own.aborted || blockMs > 0) throw thrown;
-            return await this.#once(server, request, own);
+            return await this.#once(server, request, own, reader);
           }
         },
       );
@@ -72,24 +86,30 @@ export class Exchange {
     await this.#connections.close();
   }
 
-  async #once(server: ServerAddress, request: Request, signal: AbortSignal): Promise<Reply> {
+  async #once(
+    server: ServerAddress,
+    request: Request,
+    signal: AbortSignal,
+    reader: BodyReader | undefined,
+  ): Promise<Reply> {
     const { blocking, control } = this.#connections.to(server);
     const { method, body } = request;
     const headers: Record<string, string> = { accept: "application/json" };
-    const token = await this.#token();
-    if (token !== undefined) headers["x-consul-token"] = token;
+    const { token } = this.#options;
+    const given = typeof token === "function" ? await this.#ask(token) : token;
+    if (given !== undefined) headers["x-consul-token"] = given;
     if (body !== undefined) headers["content-type"] = "application/json";
     try {
-      const response = await (request.blockMs === undefined ? control : blocking).request({
-        path: `${server.prefix}/v1/${request.path}`,
-        method,
-        headers,
-        body: body === undefined ? null : JSON.stringify(body),
-        signal,
-      });
-      const text = await this.#readText(response.body);
-      const { statusCode: status, headers: answered } = response;
-      return { status, text, header: (name) => [answered[name]].flat()[0] };
+      return await answerOf(
+        request.blockMs === undefined ? control : blocking,
+        {
+          path: `${server.prefix}/v1/${request.path}`,
+          method,
+          headers,
+          body: body === undefined ? null : JSON.stringify(body),
+        },
+        { maxBytes: this.#options.maxBodyBytes, signal, reader },
+      );
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException;
       if (code === "UND_ERR_SOCKET" || code === "ECONNRESET" || code === "EPIPE") {
@@ -99,24 +119,7 @@ export class Exchange {
     }
   }
 
-  async #readText(body: Dispatcher.ResponseData["body"]): Promise<string> {
-    const { maxBodyBytes } = this.#options;
-    const parts: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      // Leaving the loop ends the stream, so the rest is never received.
-      if (bytes > maxBodyBytes) {
-        throw new TooLarge(`the answer is larger than ${maxBodyBytes} bytes`);
-      }
-      parts.push(chunk);
-    }
-    return Buffer.concat(parts, bytes).toString("utf8");
-  }
-
-  async #token(): Promise<string | undefined> {
-    const { token } = this.#options;
-    if (typeof token !== "function") return token;
+  async #ask(token: () => string | Promise<string>): Promise<string | undefined> {
     let given: unknown;
     try {
       given = await token();
@@ -146,10 +149,6 @@ export class Exchange {
 /** An established connection that ended before the answer did; the `cause` of an `UNAVAILABLE`. */
 export class BrokenConnection extends Error {
   override readonly name = "BrokenConnection";
-}
-
-class TooLarge extends Error {
-  override readonly name = "TooLarge";
 }
 
 class NoToken extends Error {

@@ -5,6 +5,7 @@ import type { Cluster } from "./cluster.ts";
 import type { Clusters } from "./clusters.ts";
 import type { Place } from "./place.ts";
 import { isAnyMissing, watchService, type WatchTools } from "./service-watch.ts";
+import type { StoredRecord } from "./stored-record.ts";
 
 /** Longest wait before a cluster that failed is asked again, in ms. */
 const retryCapMs = 10_000;
@@ -13,13 +14,13 @@ const lookMs = 1_000;
 
 /** The records of one service from all clusters, as far as they are known. */
 export interface MergedAnswer {
-  readonly entries: readonly unknown[];
-  /** Clusters and servers that do not answer; what was known of them is among the entries. */
+  readonly records: readonly StoredRecord[];
+  /** Clusters and servers that do not answer; what was known of them is among the records. */
   readonly rejected: readonly RejectedRecord[];
 }
 
 /** Records by cluster, kept from one watch attempt to the next: a cluster that is away loses nothing. */
-export type KnownParts = Map<Cluster, readonly unknown[]>;
+export type KnownParts = Map<Cluster, readonly StoredRecord[]>;
 
 /**
  * Follows one service at several clusters: one that fails keeps what it had, and the others go on.
@@ -50,14 +51,14 @@ export async function* watchMerged(
     while (!linked.aborted) {
       const startedMs = clock.monotonicMs();
       try {
-        for await (const { entries } of watchService(tools, { ...what, cluster }, linked)) {
+        for await (const { records } of watchService(tools, { ...what, cluster }, linked)) {
           const failure = errors.get(cluster);
           const before = known.get(cluster) ?? [];
           errors.delete(cluster);
-          known.set(cluster, entries);
+          known.set(cluster, records);
           heard.add(cluster);
           // It may have come back without what it had: that is told as the outage it was.
-          if (failure !== undefined && isAnyMissing(before, entries)) outage = failure;
+          if (failure !== undefined && isAnyMissing(before, records)) outage = failure;
           changed.set();
         }
       } catch (thrown) {
@@ -92,10 +93,10 @@ export async function* watchMerged(
       if (parts.some((cluster) => !heard.has(cluster))) continue;
       const [failure] = [...errors.values(), ...unknown.map(({ error }) => error)];
       if (failure !== undefined && parts.every((cluster) => errors.has(cluster))) throw failure;
-      const entries = parts.flatMap((cluster) => known.get(cluster) ?? []);
-      if (failure !== undefined && entries.length === 0) throw failure;
+      const records = parts.flatMap((cluster) => known.get(cluster) ?? []);
+      if (failure !== undefined && records.length === 0) throw failure;
       yield {
-        entries,
+        records,
         rejected: [
           ...[...errors].map(([{ servers }, error]) => ({
             key: servers.map(({ url }) => url).join(","),

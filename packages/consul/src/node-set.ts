@@ -7,19 +7,14 @@ import {
   type ServiceNode,
 } from "@rollcall/core";
 
-import { decodeEntry, type DecodeContext, type Decoded } from "./codec.ts";
-import { metaTexts } from "./meta.ts";
-import { type Owner, isYounger, ownerOf } from "./owner.ts";
+import { isYounger } from "./owner.ts";
 import type { ResolvedOptions } from "./options.ts";
-import { isRecord } from "./record.ts";
+import type { StoredRecord } from "./stored-record.ts";
 
 /** Nodes of one service by id, as they were yielded last. */
 export type KnownNodes = ReadonlyMap<string, ServiceNode>;
 
-interface Found extends Decoded {
-  readonly node: ServiceNode;
-  readonly owner: Owner | undefined;
-}
+type Found = StoredRecord & { node: ServiceNode };
 
 /**
  * Makes the node set of one health answer, or of several that are merged.
@@ -27,33 +22,33 @@ interface Found extends Decoded {
  * @param known  Nodes of before: an equal one is yielded again as the same object.
  */
 export function nodeSetOf(
-  { entries, service }: { readonly entries: readonly unknown[]; readonly service: string },
+  { records, service }: { readonly records: readonly StoredRecord[]; readonly service: string },
   options: ResolvedOptions,
   known: KnownNodes,
 ): NodeSet {
-  const context: DecodeContext = {
-    registry: options.name,
-    weight: options.weight,
-    acceptWarning: options.acceptWarning,
-  };
   const byId = new Map<string, Found[]>();
   const rejected: RejectedRecord[] = [];
-  for (const entry of entries) {
-    const decoded = decodeEntry(entry, context);
-    const { key, node, error } = decoded;
+  for (const record of records) {
+    const { key, error } = record;
     if (error !== undefined) rejected.push({ key, error });
-    if (node === undefined) continue;
-    const found = { ...decoded, node, owner: ownerOfEntry(entry) };
-    const same = byId.get(node.id);
-    if (same === undefined) byId.set(node.id, [found]);
-    else same.push(found);
+    if (!isFound(record)) continue;
+    const { id } = record.node;
+    const same = byId.get(id);
+    if (same === undefined) byId.set(id, [record]);
+    else same.push(record);
   }
   const nodes: ServiceNode[] = [];
-  const add = (node: ServiceNode): void => {
+  const add = (node: ServiceNode): ServiceNode => {
     const before = known.get(node.id);
-    nodes.push(before !== undefined && sameNode(before, node) ? before : node);
+    const kept = before !== undefined && sameNode(before, node) ? before : node;
+    nodes.push(kept);
+    return kept;
   };
-  for (const found of byId.values()) told(found).forEach(add);
+  for (const found of byId.values()) {
+    const [first] = found;
+    if (first !== undefined && found.length === 1) first.node = add(first.node);
+    else told(found).forEach(add);
+  }
   const { defaultService } = options;
   if (defaultService !== undefined && !nodes.some(isRoutable)) {
     add(defineNode({ service, id: "default", ...defaultService }));
@@ -61,19 +56,11 @@ export function nodeSetOf(
   return { nodes: sorted(nodes, options.sort), rejected };
 }
 
-/** Nodes by id, for the next {@link nodeSetOf}. */
-export function knownNodes({ nodes }: NodeSet): KnownNodes {
-  return new Map(nodes.map((node) => [node.id, node]));
-}
-
 /**
  * An id is unique at its agent only. Records of one of our own that moved to another agent are one node:
  * the youngest that is alive. Those of others are told apart by their agent's name.
  */
 function told(found: readonly Found[]): readonly ServiceNode[] {
-  const [first] = found;
-  if (first === undefined) return [];
-  if (found.length === 1) return [first.node];
   const own = found.filter(({ owner }) => owner !== undefined).sort(byPreference);
   // One record may come by way of two servers.
   const others = new Map(
@@ -96,9 +83,8 @@ function byPreference(a: Found, b: Found): number {
   return isYounger(a.owner, b.owner) ? -1 : 1;
 }
 
-function ownerOfEntry(entry: unknown): Owner | undefined {
-  const service = isRecord(entry) ? entry["Service"] : undefined;
-  return isRecord(service) ? ownerOf(metaTexts(service["Meta"])) : undefined;
+function isFound(record: StoredRecord): record is Found {
+  return record.node !== undefined;
 }
 
 function sorted(nodes: ServiceNode[], sort: ResolvedOptions["sort"]): ServiceNode[] {

@@ -20,7 +20,8 @@ import type { Cluster } from "./cluster.ts";
 import { Clusters } from "./clusters.ts";
 import { Home } from "./home.ts";
 import { type KnownParts, type MergedAnswer, watchMerged } from "./merged-watch.ts";
-import { knownNodes, type KnownNodes, nodeSetOf } from "./node-set.ts";
+import { nodeSetOf } from "./node-set.ts";
+import { NodeSets } from "./node-sets.ts";
 import { show } from "./option-checks.ts";
 import { type ConsulOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
@@ -79,15 +80,19 @@ class ConsulRegistry implements Registry {
     const { clusters, unknown } = await this.#clusters.forReading(what.place, linked);
     const answers = await Promise.all(
       clusters.map((cluster) =>
-        this.#tools.reader.read({ ...what, cluster, isUncached: true }, linked),
+        this.#tools.reader.read(
+          { ...what, cluster, isUncached: true },
+          this.#tools.reader.memory(false),
+          linked,
+        ),
       ),
     );
-    const entries = answers.flatMap((answer) => answer.entries);
+    const records = answers.flatMap((answer) => answer.records);
     const doubt =
       answers.find((answer) => answer.doubt !== undefined)?.doubt ??
-      (entries.length === 0 ? unknown[0]?.error : undefined);
+      (records.length === 0 ? unknown[0]?.error : undefined);
     if (doubt !== undefined) throw doubt;
-    return nodeSetOf({ entries, service: query.service }, this.#options, new Map());
+    return nodeSetOf({ records, service: query.service }, this.#options, new Map());
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
@@ -98,10 +103,9 @@ class ConsulRegistry implements Registry {
       yield this.#skipped(query);
       await aborted(linked);
     }
-    let known: KnownNodes = new Map();
-    for await (const { entries, rejected = [] } of this.#follow(query, linked)) {
-      const set = nodeSetOf({ entries, service: query.service }, this.#options, known);
-      known = knownNodes(set);
+    const sets = new NodeSets(query.service, this.#options);
+    for await (const { records, rejected = [] } of this.#follow(query, linked)) {
+      const set = sets.next(records);
       yield rejected.length === 0
         ? set
         : { ...set, rejected: [...(set.rejected ?? []), ...rejected] };
@@ -139,7 +143,7 @@ class ConsulRegistry implements Registry {
   }
 
   #skipped({ service }: ServiceQuery): NodeSet {
-    return nodeSetOf({ entries: [], service }, this.#options, new Map());
+    return nodeSetOf({ records: [], service }, this.#options, new Map());
   }
 
   #list(cluster: Cluster, place: Place, signal: AbortSignal): Promise<readonly string[]> {
@@ -157,7 +161,7 @@ class ConsulRegistry implements Registry {
   async *#follow(
     query: ServiceQuery,
     signal: AbortSignal,
-  ): AsyncGenerator<Pick<MergedAnswer, "entries"> & Partial<MergedAnswer>, void, void> {
+  ): AsyncGenerator<Pick<MergedAnswer, "records"> & Partial<MergedAnswer>, void, void> {
     const what = { service: query.service, place: this.#place(query.scope) };
     const { clusters, unknown } = await this.#clusters.forReading(what.place, signal);
     const [cluster] = clusters;

@@ -3,9 +3,11 @@ import { DiscoveryError } from "@rollcall/core";
 import { checkRights } from "./acl.ts";
 import type { ConsulClient, HealthAnswer } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
+import { ListMemory } from "./list-memory.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Place } from "./place.ts";
 import type { ServerAddress } from "./server-address.ts";
+import { readRecord, type StoredRecord } from "./stored-record.ts";
 
 /** One service, at one cluster. */
 export interface ServiceAt {
@@ -16,8 +18,11 @@ export interface ServiceAt {
   readonly isUncached?: boolean | undefined;
 }
 
+/** What a watch keeps of one answer to the next, so that only what changed is decoded. */
+export type RecordMemory = ListMemory<StoredRecord>;
+
 /** The records of one service, of one server. */
-export interface ServiceAnswer extends HealthAnswer {
+export interface ServiceAnswer extends HealthAnswer<StoredRecord> {
   readonly server: ServerAddress;
   /** Why it may be out of date, when nothing newer can be had. */
   readonly doubt?: DiscoveryError | undefined;
@@ -33,12 +38,29 @@ export class ServiceReader {
     this.#options = options;
   }
 
-  /** Asks once, whichever server answers. */
-  read(what: ServiceAt, signal: AbortSignal): Promise<ServiceAnswer> {
+  /** @param isKept  `false` for a single answer. */
+  memory(isKept = true): RecordMemory {
+    const { name: registry, weight, acceptWarning } = this.#options;
+    return new ListMemory((entry) => readRecord(entry, { registry, weight, acceptWarning }), isKept);
+  }
+
+  /**
+   * Asks once, whichever server answers.
+   *
+   * @param isEmptyBelieved  An empty answer is the same as the one before.
+   */
+  read(
+    what: ServiceAt,
+    memory: RecordMemory,
+    signal: AbortSignal,
+    isEmptyBelieved = false,
+  ): Promise<ServiceAnswer> {
     return what.cluster.attempt(async (server) => {
-      const answer = await this.client.readHealth(server, what, signal);
-      const current = await this.#currentOf({ ...answer, server }, what, signal);
-      if (current.entries.length === 0) await this.believeEmpty(current, what, signal);
+      const answer = await this.client.readHealth(server, what, memory, signal);
+      const current = await this.#currentOf({ ...answer, server }, what, memory, signal);
+      if (current.records.length === 0 && !isEmptyBelieved) {
+        await this.believeEmpty(current, what, signal);
+      }
       return current;
     }, signal);
   }
@@ -48,10 +70,11 @@ export class ServiceReader {
     server: ServerAddress,
     what: ServiceAt,
     block: { readonly index: bigint; readonly waitMs: number },
+    memory: RecordMemory,
     signal: AbortSignal,
   ): Promise<ServiceAnswer> {
-    const answer = await this.client.readHealth(server, { ...what, block }, signal);
-    return this.#currentOf({ ...answer, server }, what, signal);
+    const answer = await this.client.readHealth(server, { ...what, block }, memory, signal);
+    return this.#currentOf({ ...answer, server }, what, memory, signal);
   }
 
   /** @throws {@link DiscoveryError} `AUTH` when the answer is empty for lack of rights. */
@@ -66,13 +89,15 @@ export class ServiceReader {
   async #currentOf(
     answer: ServiceAnswer,
     what: ServiceAt,
+    memory: RecordMemory,
     signal: AbortSignal,
   ): Promise<ServiceAnswer> {
     const { consistency, maxStaleMs } = this.#options;
     if (consistency !== "stale" || answer.lastContactMs <= maxStaleMs) return answer;
     const { server } = answer;
     try {
-      const leaders = await this.client.readHealth(server, { ...what, ofLeader: true }, signal);
+      const question = { ...what, ofLeader: true };
+      const leaders = await this.client.readHealth(server, question, memory, signal);
       return { ...leaders, server };
     } catch (thrown) {
       if (signal.aborted) throw thrown;
@@ -82,7 +107,7 @@ export class ServiceReader {
           : `no leader for ${answer.lastContactMs} ms`;
       const doubt = this.#error("UNAVAILABLE", what, answer, `the server knows of ${since}`);
       // Old nodes are better than none; but old absence is no absence.
-      if (answer.entries.length === 0) throw doubt;
+      if (answer.records.length === 0) throw doubt;
       return { ...answer, doubt };
     }
   }

@@ -6,8 +6,8 @@ import { BrokenConnection } from "./exchange.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Places } from "./places.ts";
 import { ReadPace } from "./read-pace.ts";
-import { isRecord } from "./record.ts";
 import type { ServiceAnswer, ServiceAt, ServiceReader } from "./service-reader.ts";
+import type { StoredRecord } from "./stored-record.ts";
 import { WaitLength } from "./wait-length.ts";
 
 const jitter = 0.1;
@@ -35,12 +35,13 @@ export async function* watchService(
   const { reader, options } = tools;
   const { intervalMs, random, clock } = options;
   const index = new BlockingIndex();
+  const memory = reader.memory();
   const wait = new WaitLength(options.waitMs);
   const pace = new ReadPace(options.maxReadsPerSecond, clock);
   const pause = (): Promise<void> =>
     sleep(jitteredInterval(intervalMs, jitter, random), signal, clock);
 
-  let current = await reader.read(what, signal);
+  let current = await reader.read(what, memory, signal);
   index.accept(current.index);
   yield current;
   for (;;) {
@@ -59,7 +60,9 @@ export async function* watchService(
     const leave = since === undefined || !options.blocking ? undefined : tools.places.take();
     if (since === undefined || leave === undefined) {
       await pause();
-      const answer = await reader.read(what, signal);
+      // A look at our rights belongs to a change, not to each question.
+      const isEmptyBelieved = current.records.length === 0;
+      const answer = await reader.read(what, memory, signal, isEmptyBelieved);
       if (answer.doubt !== undefined) throw answer.doubt;
       const verdict = index.accept(answer.index);
       if (verdict === "back") return anew("the index went back", undefined);
@@ -81,7 +84,7 @@ export async function* watchService(
       if (ageMs < waitMs / 2) await pause();
       return undefined;
     }
-    if (answer.entries.length === 0 && current.entries.length > 0) {
+    if (answer.records.length === 0 && current.records.length > 0) {
       await reader.believeEmpty(answer, what, signal);
     }
     return answer;
@@ -96,7 +99,8 @@ export async function* watchService(
     const waitMs = Math.ceil(jitteredInterval(wait.ms, jitter, random));
     try {
       const { server } = current;
-      return { answer: await reader.block(server, what, { index: since, waitMs }, signal), waitMs };
+      const query = { index: since, waitMs };
+      return { answer: await reader.block(server, what, query, memory, signal), waitMs };
     } catch (error) {
       if (signal.aborted) throw error;
       if (isCut(error)) return { error, waitMs };
@@ -108,9 +112,9 @@ export async function* watchService(
   /** Reads everything, of whichever server answers. */
   async function anew(happened: string, cause: unknown): Promise<ServiceAnswer> {
     index.reset();
-    const answer = await reader.read(what, signal);
+    const answer = await reader.read(what, memory, signal);
     if (answer.doubt !== undefined) throw answer.doubt;
-    if (isAnyMissing(current.entries, answer.entries)) {
+    if (isAnyMissing(current.records, answer.records)) {
       throw new DiscoveryError({
         code: "UNAVAILABLE",
         registry: options.name,
@@ -130,14 +134,14 @@ function isCut(error: unknown): boolean {
 }
 
 /** Whether a record of before is not there any more. */
-export function isAnyMissing(before: readonly unknown[], after: readonly unknown[]): boolean {
+export function isAnyMissing(
+  before: readonly StoredRecord[],
+  after: readonly StoredRecord[],
+): boolean {
   const now = new Set(after.map(keyOf));
-  return before.some((entry) => !now.has(keyOf(entry)));
+  return before.some((record) => !now.has(keyOf(record)));
 }
 
-function keyOf(entry: unknown): string {
-  const { Node: agent, Service: service } = isRecord(entry) ? entry : {};
-  const name = isRecord(agent) ? agent["Node"] : undefined;
-  const id = isRecord(service) ? service["ID"] : undefined;
-  return JSON.stringify([name, id]);
+function keyOf({ agent, key }: StoredRecord): string {
+  return JSON.stringify([agent, key]);
 }

@@ -1,22 +1,19 @@
 import assert from "node:assert/strict";
 
-import { defineNode, type NodeInput, type ServiceNode } from "@rollcall/core";
+import { defineNode, type NodeInput, type NodeSet, type ServiceNode } from "@rollcall/core";
 import fc from "fast-check";
 import { describe, test } from "vitest";
 
-import { nodeSetOf } from "../src/node-set.ts";
 import { type ConsulOptions } from "../src/index.ts";
 import { resolveOptions } from "../src/options.ts";
 import { encodeRecord, type RecordBody } from "../src/record-body.ts";
 import { entry } from "./fake-consul.ts";
+import { nodeSetOfEntries } from "./read-entries.ts";
 
 const owner = "1700000000000.00000000-0000-4000-8000-000000000000";
 
-function read(
-  entries: readonly unknown[],
-  options: ConsulOptions = {},
-): ReturnType<typeof nodeSetOf> {
-  return nodeSetOf({ entries, service: "web" }, resolveOptions(options), new Map());
+function read(entries: readonly unknown[], options: ConsulOptions = {}): NodeSet {
+  return nodeSetOfEntries(entries, { options });
 }
 
 function one(record: unknown, options: ConsulOptions = {}): ServiceNode {
@@ -227,10 +224,9 @@ describe("reading records of others", () => {
   });
 
   test("an unchanged node is the same object again", () => {
-    const options = resolveOptions({});
-    const { nodes } = nodeSetOf({ entries: [entry("a")], service: "web" }, options, new Map());
+    const { nodes } = read([entry("a")]);
     const known = new Map(nodes.map((node) => [node.id, node]));
-    const again = nodeSetOf({ entries: [entry("a")], service: "web" }, options, known);
+    const again = nodeSetOfEntries([entry("a")], { known });
     assert.equal(again.nodes[0], nodes[0]);
   });
 });

@@ -5,20 +5,15 @@ import type { ServiceNode } from "@rollcall/core";
 import { describe, test } from "vitest";
 
 import { consulRegistry } from "../src/index.ts";
-import { nodeSetOf } from "../src/node-set.ts";
-import { resolveOptions } from "../src/options.ts";
 import { entry, fakeConsul } from "./fake-consul.ts";
+import { nodeSetOfEntries } from "./read-entries.ts";
 
 function fixture(name: string): unknown {
   return JSON.parse(readFileSync(new URL(`fixtures/${name}`, import.meta.url), "utf8"));
 }
 
 function one(record: unknown, service: string): ServiceNode {
-  const { nodes, rejected } = nodeSetOf(
-    { entries: [record], service },
-    resolveOptions({}),
-    new Map(),
-  );
+  const { nodes, rejected } = nodeSetOfEntries([record], { service });
   assert.deepEqual(rejected, []);
   assert.ok(nodes[0] !== undefined);
   return nodes[0];

@@ -6,7 +6,8 @@ import { orAborted } from "./adapter/or-aborted.ts";
 import { publishDiscovery } from "./channel.ts";
 import { diff } from "./diff.ts";
 import { asDiscoveryError, DiscoveryError } from "./error.ts";
-import { foldSet, mergeSorted, sameElements } from "./fold.ts";
+import { foldChange, type FoldedList } from "./fold-change.ts";
+import { type FoldedSet, foldSet, mergeSorted, sameElements } from "./fold.ts";
 import { isRoutable, type ServiceNode } from "./node.ts";
 import {
   onDue,
@@ -50,6 +51,8 @@ export class Cell {
   /** The registry's newest whole set, without held nodes, sorted by id. */
   #present: readonly ServiceNode[] = empty;
   #rejected: readonly RejectedRecord[] = empty;
+  /** The newest set as it came; undefined when nodes were left out of it. */
+  #folded: FoldedList | undefined;
   /** Why the watch failed since the newest set; undefined while it stands. */
   #interruption: DiscoveryError | undefined;
   #cancelDue: (() => void) | undefined;
@@ -130,8 +133,7 @@ export class Cell {
   #accept(set: NodeSet): void {
     const { protection: policy, clock } = this.#options;
     const before = this.live.current;
-    const folded = foldSet(before.all, set, this.#where("decode"));
-    const { all: present, rejected } = folded;
+    const { all: present, rejected } = this.#fold(before.all, set);
     const afterOutage = this.#interruption !== undefined;
     const slowStart = before.origin === "disk" && !afterOutage;
     if (policy !== undefined && before.origin !== "none") {
@@ -156,6 +158,21 @@ export class Cell {
     this.#publish("fresh", "registry");
     this.#disk?.save(this.live.current.all);
     this.#afterProtection();
+  }
+
+  /** Whole, or by what changed since the set before when that is all there is to know. */
+  #fold(known: readonly ServiceNode[], set: NodeSet): FoldedSet {
+    const isClean = (set.rejected ?? empty).length === 0;
+    const all =
+      isClean && this.#folded?.all === known ? foldChange(this.#folded, set.nodes) : undefined;
+    const folded =
+      all === undefined
+        ? foldSet(known, set, this.#where("decode"))
+        : { all, rejected: empty };
+    // A copy: the list that came may be changed by whoever made it.
+    this.#folded =
+      folded.rejected.length === 0 ? { given: [...set.nodes], all: folded.all } : undefined;
+    return folded;
   }
 
   /** Starts what the protection's phase asks for and stops what it no longer does. */
