@@ -34,7 +34,7 @@ export class ListMemory<T> {
    */
   finish(reading: ListReading<T>): readonly T[] {
     const { pieces, bytes } = reading.end();
-    const elements = pieces.flatMap((piece) => piece.elements);
+    const elements = ([] as T[]).concat(...pieces.map((piece) => piece.elements));
     const isWorthIt = this.#isKept && bytes >= smallBytes;
     const blocks = isWorthIt ? reading.blocks() : undefined;
     this.#blocks = blocks ?? [];

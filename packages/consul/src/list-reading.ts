@@ -77,9 +77,7 @@ export class ListReading<T> {
     const blocks: ListBlock<T>[] = [];
     for (const [index, piece] of this.#pieces.entries()) {
       const own =
-        piece.block === undefined
-          ? blocksOf(piece.text, index > 0, piece.elements)
-          : [piece.block];
+        piece.block === undefined ? blocksOf(piece.text, index > 0, piece.elements) : [piece.block];
       if (own === undefined) return undefined;
       blocks.push(...own);
     }
@@ -121,7 +119,8 @@ export class ListReading<T> {
     const parsed: unknown = JSON.parse(`${isInside ? "[" : ""}${content}${isLast ? "" : "]"}`);
     if (!Array.isArray(parsed)) throw new TypeError("an array is expected");
     // Before or behind a comma there must be something.
-    if (parsed.length === 0 && (isInside || !isLast)) throw new SyntaxError("an element is missing");
+    if (parsed.length === 0 && (isInside || !isLast))
+      throw new SyntaxError("an element is missing");
     return { elements: parsed.map((element) => this.#decode(element)), text };
   }
 }

@@ -33,7 +33,7 @@ export class ListSearch<T> {
   /** The next candidate in the bytes there are; undefined: there is none yet. */
   next(window: ByteWindow): Candidate<T> | undefined {
     for (const part of window.parts(this.#at, window.length)) {
-      for (let from = 0; from < part.length; ) {
+      for (let from = 0; from < part.length;) {
         const end = this.#scanner.next(part, from);
         const to = end === -1 ? part.length : end;
         this.#head = headOf(part.subarray(from, to), this.#head);

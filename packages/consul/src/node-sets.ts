@@ -49,7 +49,12 @@ export class NodeSets {
     let start = 0;
     while (start < shorter && before[start] === records[start]) start += 1;
     let kept = 0;
-    while (kept < shorter - start && before.at(-1 - kept) === records.at(-1 - kept)) kept += 1;
+    let [last, lastNew] = [before.length - 1, records.length - 1];
+    while (kept < shorter - start && before[last] === records[lastNew]) {
+      kept += 1;
+      last -= 1;
+      lastNew -= 1;
+    }
     const gone = new Map(
       this.#nodes.slice(start, before.length - kept).map((node) => [node.id, node]),
     );
@@ -64,8 +69,12 @@ export class NodeSets {
     }
     for (const id of gone.keys()) this.#byId.delete(id);
     for (const [id, node] of fresh) this.#byId.set(id, node);
-    return this.#nodes
-      .slice(0, start)
-      .concat([...fresh.values()], this.#nodes.slice(before.length - kept));
+    const nodes = this.#nodes.slice();
+    if (gone.size === fresh.size) {
+      let at = start;
+      for (const node of fresh.values()) nodes[at++] = node;
+      return nodes;
+    }
+    return nodes.slice(0, start).concat([...fresh.values()], nodes.slice(before.length - kept));
   }
 }

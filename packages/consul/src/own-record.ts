@@ -72,16 +72,17 @@ export class OwnRecord implements RecordCalls {
     // Out of service first: what the registration changes may be for afterwards.
     if (stored !== undefined && node.status !== "up")
       await this.#keepOut(server, id, stored, signal);
-    if (stored === undefined || !isWritten(stored, body)) {
-      await client.register(server, body, place, signal);
-    }
+    const isHeld = stored !== undefined && isWritten(stored, body);
+    if (!isHeld) await client.register(server, body, place, signal);
     this.#written = body;
     if (stored !== undefined) {
       await this.#removeOtherChecks(server, id, stored, signal);
     } else if (this.#reasonToBeOut(node) !== undefined) {
       await client.setMaintenance(server, id, this.#reasonToBeOut(node), place, signal);
     }
-    const isPassing = stored === undefined && check.Status === "passing";
+    // A registration begins the time of a heartbeat anew; a check that was there keeps its state.
+    const before = stored === undefined ? check : checkOf(stored.checks, check.CheckID);
+    const isPassing = !isHeld && before?.["Status"] === "passing";
     if (this.#context.registration.check === undefined && !isPassing) {
       if (!(await client.pass(server, check.CheckID, place, signal))) {
         throw this.#error("UNAVAILABLE", node, "the agent lost the record it accepted");

@@ -41,13 +41,16 @@ export class ServiceReader {
   /** @param isKept  `false` for a single answer. */
   memory(isKept = true): RecordMemory {
     const { name: registry, weight, acceptWarning } = this.#options;
-    return new ListMemory((entry) => readRecord(entry, { registry, weight, acceptWarning }), isKept);
+    return new ListMemory(
+      (entry) => readRecord(entry, { registry, weight, acceptWarning }),
+      isKept,
+    );
   }
 
   /**
    * Asks once, whichever server answers.
    *
-   * @param isEmptyBelieved  An empty answer is the same as the one before.
+   * @param isEmptyBelieved  The answer before was empty, and our rights have been looked at for it.
    */
   read(
     what: ServiceAt,
@@ -58,7 +61,7 @@ export class ServiceReader {
     return what.cluster.attempt(async (server) => {
       const answer = await this.client.readHealth(server, what, memory, signal);
       const current = await this.#currentOf({ ...answer, server }, what, memory, signal);
-      if (current.records.length === 0 && !isEmptyBelieved) {
+      if (current.records.length === 0 && (current.isFiltered || !isEmptyBelieved)) {
         await this.believeEmpty(current, what, signal);
       }
       return current;

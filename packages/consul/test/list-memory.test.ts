@@ -68,7 +68,11 @@ const place = fc.double({ min: 0, max: 1, noNaN: true });
 const edit: fc.Arbitrary<Edit> = fc.oneof(
   fc.record({ kind: fc.constant("replace" as const), at: place, value: element }),
   fc.record({ kind: fc.constant("insert" as const), at: place, value: element }),
-  fc.record({ kind: fc.constant("remove" as const), at: place, count: fc.integer({ min: 1, max: 400 }) }),
+  fc.record({
+    kind: fc.constant("remove" as const),
+    at: place,
+    count: fc.integer({ min: 1, max: 400 }),
+  }),
   fc.record({ kind: fc.constant("move" as const), at: place, to: place }),
 );
 
@@ -92,7 +96,11 @@ function textOf(elements: readonly unknown[], space: string): Buffer {
 describe("reading a list again and again", () => {
   test("gives what parsing each text whole gives", () => {
     fc.assert(
-      fc.property(list, fc.array(fc.array(edit, { maxLength: 4 }), { maxLength: 4 }), spacing, chunks,
+      fc.property(
+        list,
+        fc.array(fc.array(edit, { maxLength: 4 }), { maxLength: 4 }),
+        spacing,
+        chunks,
         (first, rounds, space, lengths) => {
           const memory = new ListMemory((one) => one);
           let elements: readonly unknown[] = first;
@@ -101,7 +109,8 @@ describe("reading a list again and again", () => {
             const text = textOf(elements, space);
             assert.deepEqual(read(memory, text, lengths), plain(text));
           }
-        }),
+        },
+      ),
       { numRuns: 60 },
     );
   }, 60_000);
@@ -111,12 +120,31 @@ describe("reading a list again and again", () => {
       at: place,
       removed: fc.integer({ min: 0, max: 70_000 }),
       inserted: fc.oneof(
-        fc.constantFrom(",", "]", "[", "{", "}", '"', "\\", ",,", "],[", "1,", "\ufeff", " ", "x", ""),
+        fc.constantFrom(
+          ",",
+          "]",
+          "[",
+          "{",
+          "}",
+          '"',
+          "\\",
+          ",,",
+          "],[",
+          "1,",
+          "\ufeff",
+          " ",
+          "x",
+          "",
+        ),
         fc.uint8Array({ maxLength: 4 }),
       ),
     });
     fc.assert(
-      fc.property(list, fc.array(harm, { minLength: 1, maxLength: 3 }), spacing, chunks,
+      fc.property(
+        list,
+        fc.array(harm, { minLength: 1, maxLength: 3 }),
+        spacing,
+        chunks,
         (elements, harms, space, lengths) => {
           const memory = new ListMemory((one) => one);
           const text = textOf(elements, space);
@@ -125,18 +153,23 @@ describe("reading a list again and again", () => {
           for (const { at, removed, inserted } of harms) {
             const from = Math.floor(at * harmed.length);
             const piece = typeof inserted === "string" ? Buffer.from(inserted) : inserted;
-            harmed = Buffer.concat([harmed.subarray(0, from), piece, harmed.subarray(from + removed)]);
+            harmed = Buffer.concat([
+              harmed.subarray(0, from),
+              piece,
+              harmed.subarray(from + removed),
+            ]);
           }
           assert.deepEqual(read(memory, harmed, lengths), plain(harmed));
           // What was refused has left no trace.
           assert.deepEqual(read(memory, text, lengths), plain(text));
-        }),
+        },
+      ),
       { numRuns: 150 },
     );
   }, 60_000);
 
   test("cuts at every place that structures the list are refused or read as parsing does", () => {
-    const elements = Array.from({ length: 400 }, (_, at) => ({ at, text: "x,]}\"[{\\".repeat(60) }));
+    const elements = Array.from({ length: 400 }, (_, at) => ({ at, text: 'x,]}"[{\\'.repeat(60) }));
     const text = textOf(elements, "");
     const memory = new ListMemory((one) => one);
     read(memory, text, [65_536]);
@@ -177,7 +210,11 @@ describe("what is decoded anew", () => {
     ["the last replaced", (all: unknown[]) => all.splice(4_999, 1, { other: 1 }), 700],
     ["one inserted", (all: unknown[]) => all.splice(1_000, 0, { other: 1 }), 700],
     ["some removed", (all: unknown[]) => all.splice(1_000, 900), 700],
-    ["far apart", (all: unknown[]) => [100, 2_000, 4_000].map((at) => (all[at] = { longer: at })), 1_400],
+    [
+      "far apart",
+      (all: unknown[]) => [100, 2_000, 4_000].map((at) => (all[at] = { longer: at })),
+      1_400,
+    ],
     ["none", () => undefined, 0],
   ] as const)("%s", (_, change, atMost) => {
     let decoded = 0;
@@ -191,7 +228,10 @@ describe("what is decoded anew", () => {
     const after = [...elements] as unknown[];
     change(after);
     const now = numbered(memory, textOf(after, ""));
-    assert.deepEqual(now, after.map((one) => ({ one })));
+    assert.deepEqual(
+      now,
+      after.map((one) => ({ one })),
+    );
     assert.ok(decoded <= atMost, `${decoded} were decoded`);
     const same = new Set(before);
     assert.equal(now.filter((one) => !same.has(one)).length, decoded);
@@ -235,16 +275,20 @@ describe("memory of what came", () => {
 
 test("a tag is that of the bytes, in whatever pieces they come", () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), fc.array(place, { maxLength: 5 }), (bytes, cuts) => {
-      const ends = [...cuts.map((cut) => Math.floor(cut * bytes.length)), bytes.length].sort(
-        (a, b) => a - b,
-      );
-      const parts = ends.map((end, at) => bytes.subarray(ends[at - 1] ?? 0, end));
-      assert.equal(tagOf(parts), tagOf([bytes]));
-      if (bytes.length === 0) return;
-      const other = Uint8Array.from(bytes);
-      other[bytes.length >> 1] = (other[bytes.length >> 1] ?? 0) ^ 1;
-      assert.notEqual(tagOf([other]), tagOf([bytes]));
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 400 }),
+      fc.array(place, { maxLength: 5 }),
+      (bytes, cuts) => {
+        const ends = [...cuts.map((cut) => Math.floor(cut * bytes.length)), bytes.length].sort(
+          (a, b) => a - b,
+        );
+        const parts = ends.map((end, at) => bytes.subarray(ends[at - 1] ?? 0, end));
+        assert.equal(tagOf(parts), tagOf([bytes]));
+        if (bytes.length === 0) return;
+        const other = Uint8Array.from(bytes);
+        other[bytes.length >> 1] = (other[bytes.length >> 1] ?? 0) ^ 1;
+        assert.notEqual(tagOf([other]), tagOf([bytes]));
+      },
+    ),
   );
 });

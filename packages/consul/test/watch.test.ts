@@ -376,6 +376,27 @@ describe("answers that are not to be believed", () => {
     assert.equal(error.code, "AUTH");
   });
 
+  test("our rights are looked at once for a service that stays empty", async () => {
+    await using consul = await fakeConsul(({ path }) =>
+      path.startsWith("/v1/health") ? { index: 7, body: [] } : undefined,
+    );
+    await using registry = consulRegistry({
+      ...quick,
+      servers: consul.url,
+      blocking: false,
+      intervalMs: 10,
+    });
+    const stop = new AbortController();
+    const watch = registry.watch({ service: "web" }, stop.signal)[Symbol.asyncIterator]();
+    await watch.next();
+    const second = watch.next();
+    await until(() => consul.reads.length >= 5, { what: "the reads" });
+    stop.abort(new Error("enough"));
+    await assert.rejects(second, /enough/);
+    const looks = consul.requests.filter(({ path }) => path === "/v1/acl/token/self");
+    assert.equal(looks.length, 1);
+  });
+
   test("a service whose rights were taken away becomes AUTH, not empty", async () => {
     let isTaken = false;
     await using consul = await fakeConsul(({ path, query }) => {

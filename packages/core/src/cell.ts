@@ -166,12 +166,10 @@ export class Cell {
     const all =
       isClean && this.#folded?.all === known ? foldChange(this.#folded, set.nodes) : undefined;
     const folded =
-      all === undefined
-        ? foldSet(known, set, this.#where("decode"))
-        : { all, rejected: empty };
+      all === undefined ? foldSet(known, set, this.#where("decode")) : { all, rejected: empty };
     // A copy: the list that came may be changed by whoever made it.
     this.#folded =
-      folded.rejected.length === 0 ? { given: [...set.nodes], all: folded.all } : undefined;
+      folded.rejected.length === 0 ? { given: set.nodes.slice(), all: folded.all } : undefined;
     return folded;
   }
 

@@ -8,12 +8,15 @@ export interface FoldedList {
   readonly all: readonly ServiceNode[];
 }
 
+/** Changed places above which a list is folded as a whole. */
+const manyNodes = 1_000;
+
 /**
  * Folds a list that differs from one before in some places only, in far less time than from scratch: nodes
  * that are the same objects at both ends of the list are not looked at.
  *
  * @returns The sorted list, the very array of before when nothing changed; undefined when the new list needs
- *   to be looked at as a whole: a node was not made by `defineNode`, or an id occurs twice.
+ *   to be looked at as a whole: much has changed, a node was not made by `defineNode`, or an id occurs twice.
  */
 export function foldChange(
   before: FoldedList,
@@ -24,7 +27,13 @@ export function foldChange(
   let start = 0;
   while (start < shorter && given[start] === nodes[start]) start += 1;
   let kept = 0;
-  while (kept < shorter - start && given.at(-1 - kept) === nodes.at(-1 - kept)) kept += 1;
+  let [last, lastNew] = [given.length - 1, nodes.length - 1];
+  // Plain loops: they run once per change over all nodes, mostly before they are compiled.
+  while (kept < shorter - start && given[last] === nodes[lastNew]) {
+    kept += 1;
+    last -= 1;
+    lastNew -= 1;
+  }
   const gone = new Set<string>();
   for (const { id } of given.slice(start, given.length - kept)) gone.add(id);
   const fresh = new Map<string, ServiceNode>();
@@ -34,20 +43,21 @@ export function foldChange(
     if (!gone.has(node.id) && all[placeOf(node.id, all)]?.id === node.id) return undefined;
     fresh.set(node.id, node);
   }
-  const edits = [...new Set([...gone, ...fresh.keys()])].sort(byCodeUnit);
-  const folded: ServiceNode[][] = [];
-  let changed = false;
-  let from = 0;
-  for (const id of edits) {
+  if (gone.size + fresh.size > manyNodes) return undefined;
+  const ids = [...new Set([...gone, ...fresh.keys()])].sort(byCodeUnit);
+  let folded: ServiceNode[] | undefined;
+  // From the end, so that places stay right.
+  for (const id of ids.toReversed()) {
     const at = placeOf(id, all);
     const old = all[at]?.id === id ? all[at] : undefined;
     const node = fresh.get(id);
     if (old !== undefined && node !== undefined && sameNode(old, node)) continue;
-    changed = true;
-    folded.push(all.slice(from, at), node === undefined ? [] : [node]);
-    from = old === undefined ? at : at + 1;
+    folded ??= all.slice();
+    if (old !== undefined && node !== undefined) folded[at] = node;
+    else if (node !== undefined) folded.splice(at, 0, node);
+    else folded.splice(at, 1);
   }
-  return changed ? Object.freeze(folded.flat().concat(all.slice(from))) : all;
+  return folded === undefined ? all : Object.freeze(folded);
 }
 
 /** Where a node of an id is in a sorted list, or would be. */

@@ -85,7 +85,10 @@ export function mergeSorted(
 
 /** Whether two lists hold the very same objects in the same order. */
 export function sameElements<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a === b || (a.length === b.length && a.every((element, index) => element === b[index]));
+  if (a === b) return true;
+  let at = a.length === b.length ? a.length : 0;
+  while (at > 0 && a[at - 1] === b[at - 1]) at -= 1;
+  return at === 0 && a.length === b.length;
 }
 
 /** Backends list records in any order; equal sets must look equal. */
