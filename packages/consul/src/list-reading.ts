@@ -26,7 +26,7 @@ export class ListReading<T> {
   readonly #found: (ListBlock<T> | { readonly text: Buffer })[] = [];
   #expected: { readonly block: ListBlock<T>; readonly at: number } | undefined;
   #search: ListSearch<T>;
-  /** Bytes that may still be searched: when too much has changed, the rest is parsed. */
+  /** Bytes that may still be looked at in vain: when too much has changed, the rest is parsed. */
   #searchable: number;
   #isClosed = false;
   #bytes = 0;
@@ -38,7 +38,7 @@ export class ListReading<T> {
     const [first, ...others] = before;
     this.#heads = new Map(others.map((block) => [block.head, block]));
     this.#expected = first === undefined ? undefined : { block: first, at: 0 };
-    this.#searchable = first === undefined ? 0 : Math.max(4 * blockBytes, bytes / 2);
+    this.#searchable = first === undefined ? 0 : Math.max(8 * blockBytes, bytes / 2);
     this.#search = new ListSearch(this.#heads, false);
   }
 
@@ -94,6 +94,8 @@ export class ListReading<T> {
       const isSame = tagOf(this.#window.parts(at, at + block.bytes)) === block.tag;
       this.#expected = undefined;
       if (isSame) this.#meet(block, at);
+      // Records may look alike by the thousand: not each may have a whole block looked at.
+      else this.#searchable -= block.bytes;
       return true;
     }
     if (this.#searchable <= 0) return false;
