@@ -32,7 +32,7 @@ describeConsul("a service whose answer is megabytes, at a real server", (consul)
       },
     });
     const remove = (index: number): object => ({
-      Service: { Verb: "delete", Node: agent, Service: { ID: idOf(index) } },
+      Service: { Verb: "delete", Node: agent, Service: { ID: idOf(index), Service: service } },
     });
     const check = (index: number, status: string): object => ({
       Check: {
