@@ -24,7 +24,7 @@ Routes HTTP requests to live nodes from a service registry.
   --version        print the version
   --help           print this
 
-Exit codes: 0 done; 1 an address cannot be opened; 2 wrong configuration or flags.
+Exit codes: 0 done; 1 an address cannot be opened, or workers do not start; 2 wrong configuration or flags.
 Signals: SIGHUP reloads, SIGTERM and SIGINT drain and stop, a second one stops at once.
 `;
 

@@ -5,9 +5,10 @@ import { type AdminListener, startAdmin } from "./admin/listener.ts";
 import type { GatewayConfig, ListenConfig } from "./config/gateway-config.ts";
 import { failureReply, type RequestContext, routeRequest } from "./forwarding.ts";
 import type { Front } from "./front.ts";
+import { ListenError } from "./listen-error.ts";
 import { Listeners, type OpenListener, sameAddress } from "./listeners.ts";
 import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
-import { connectWith } from "./registry-connection.ts";
+import { connectWith, type ConnectRegistry } from "./registry-connection.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
 
@@ -53,38 +54,43 @@ export interface Gateway extends AsyncDisposable {
   close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
 }
 
-/** An address of `listen` or `admin` that could not be opened. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-  /** `EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL`… */
-  readonly code: string;
-
-  constructor(config: ListenConfig, cause: unknown) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
-    const reasons: Record<string, string> = {
-      EADDRINUSE: `is in use; stop the other process or change ${config.key}.port`,
-      EACCES: `may not be opened by this user; change ${config.key}.port`,
-      EADDRNOTAVAIL: `is not an address of this machine; change ${config.key}.host`,
-      ENOTFOUND: `is not a name that resolves; change ${config.key}.host`,
-    };
-    super(`${config.key}: ${showAddress(config)} ${reasons[code] ?? `cannot be opened (${code})`}`);
-    this.code = code;
-  }
-}
-
 /**
  * Starts a gateway. Resolves when its listeners are open; registries may be down.
  *
  * @throws {@link ListenError} when an address cannot be opened; nothing is left running.
  */
-export async function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
-  const gateway = new RunningGateway(deps);
+export function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
+  return startGatewayWith(config, deps, {});
+}
+
+/** What is different about a gateway that is one of several processes. */
+export interface GatewayParts {
+  /** Who takes the requests. Default: the listeners of this process. */
+  readonly front?: ((listeners: Listeners, metrics: () => GatewayMetrics) => Front) | undefined;
+  /** Default: the registries themselves. */
+  readonly connect?: ConnectRegistry | undefined;
+  /** Addresses that other processes of this gateway listen on. */
+  readonly ownElsewhere?: (() => readonly ListenAddress[]) | undefined;
+  /** Whether the processes share ports by the kernel's means. Default `false`. */
+  readonly reusePort?: boolean | undefined;
+  /** How far into its turn each balancer starts, 0 to 1. Default 0. */
+  readonly stagger?: number | undefined;
+}
+
+/** {@link startGateway}, for one of several processes. */
+export async function startGatewayWith(
+  config: GatewayConfig,
+  deps: GatewayDeps,
+  parts: GatewayParts,
+): Promise<Gateway> {
+  const gateway = new RunningGateway(deps, parts);
   await gateway.start(config);
   return gateway;
 }
 
 class RunningGateway implements Gateway {
   readonly #deps: GatewayDeps;
+  readonly #parts: GatewayParts;
   readonly #metrics: GatewayMetrics;
   readonly #front: Front;
   readonly #started = Promise.withResolvers<void>();
@@ -94,13 +100,15 @@ class RunningGateway implements Gateway {
   #turn: Promise<unknown> = Promise.resolve();
   #closed: Promise<void> | undefined;
 
-  constructor(deps: GatewayDeps) {
+  constructor(deps: GatewayDeps, parts: GatewayParts) {
     this.#deps = deps;
-    this.#metrics = new GatewayMetrics(() => ({
-      state: this.#current,
-      inFlight: this.#front.inFlight,
-    }));
-    this.#front = new Listeners((wanted) => this.#openListener(wanted));
+    this.#parts = parts;
+    const listeners = new Listeners((wanted) => this.#openListener(wanted));
+    this.#front = parts.front?.(listeners, () => this.#metrics) ?? listeners;
+    this.#metrics = new GatewayMetrics(
+      () => ({ state: this.#current, inFlight: this.#front.inFlight }),
+      this.#front.workers,
+    );
   }
 
   get addresses(): readonly ListenAddress[] {
@@ -163,11 +171,13 @@ class RunningGateway implements Gateway {
       const step = await this.#front.claim(config);
       undo.push(() => step.abandon());
       const admin = await this.#openAdmin(config, undo);
-      const own = [...step.addresses, ...(admin ? [admin.address] : [])];
+      const own = [...step.addresses, ...(this.#parts.ownElsewhere?.() ?? [])];
+      if (admin !== undefined) own.push(admin.address);
       const state = await buildState(
         config,
         {
-          connect: connectWith(this.#deps.registries),
+          connect: this.#parts.connect ?? connectWith(this.#deps.registries),
+          stagger: this.#parts.stagger,
           ownListeners: own,
           onAttempt: (pool, outcome) => this.#metrics.attempt(pool, outcome),
         },
@@ -175,7 +185,7 @@ class RunningGateway implements Gateway {
       );
       undo.push(() => disposeState(state, previous));
       if (previous !== undefined) await settled(state, previous, settleMs);
-      await step.prepare(state);
+      await step.prepare(state, own);
       const oldAdmin = this.#admin === admin ? undefined : this.#admin;
       this.#state = state;
       this.#admin = admin;
@@ -198,6 +208,7 @@ class RunningGateway implements Gateway {
       describeFailure: failureReply,
       allowAddress: (host, port) => this.#current.policy.allows({ host, port }),
       onCompleted: (completed) => this.#completed(completed),
+      reusePort: this.#parts.reusePort,
     });
     try {
       const address = await proxy.listen({ host: config.host, port: config.port });
@@ -217,7 +228,8 @@ class RunningGateway implements Gateway {
     try {
       const admin = await startAdmin(wanted, async () => {
         await this.#started.promise;
-        return { state: this.#current, metrics: this.#metrics, addresses: this.addresses };
+        const { workers } = this.#front;
+        return { state: this.#current, metrics: this.#metrics, addresses: this.addresses, workers };
       });
       undo.push(async () => admin[Symbol.asyncDispose]());
       return admin;

@@ -1,9 +1,11 @@
 import { write, writeSync } from "node:fs";
 
+import { mostWholeBytes, wholeLine } from "./whole-line.ts";
+
 /** How long a line of the access log may wait for others to be written with it, in ms. */
 const gatherMs = 20;
 /** What is written at once: one write of this size costs little more than a small one. */
-const pieceBytes = 65_536;
+const largePieceBytes = 65_536;
 /** How soon an output that is full for now is tried again, in ms. */
 const fullMs = 10;
 /** Lines that wait while the output takes nothing: further ones are dropped and counted. */
@@ -23,8 +25,10 @@ const restMs = 1_000;
 export class LogOutput {
   readonly #fd: number;
   readonly #mostWaiting: number;
+  readonly #isShared: boolean;
+  readonly #pieceBytes: number;
   /** Where lines are put, and how much of it is in use. */
-  #piece: Buffer = Buffer.allocUnsafeSlow(pieceBytes);
+  #piece: Buffer;
   #length = 0;
   /** Pieces that are full, or that an output which is full for now did not take, in their order. */
   readonly #full: Buffer[] = [];
@@ -35,10 +39,20 @@ export class LogOutput {
   #timer: NodeJS.Timeout | undefined;
   #dropped = 0;
 
-  /** @param bounds.mostWaiting  In bytes. Default 8 MiB. */
-  constructor(fd: number, bounds: { readonly mostWaiting?: number } = {}) {
+  /**
+   * @param options.mostWaiting  In bytes. Default 8 MiB.
+   * @param options.shared  Whether other processes write there too. Then no write is longer than what a pipe
+   *   takes in one piece, and longer lines are cut: see {@link wholeLine}. Default `false`.
+   */
+  constructor(
+    fd: number,
+    options: { readonly mostWaiting?: number; readonly shared?: boolean } = {},
+  ) {
     this.#fd = fd;
-    this.#mostWaiting = bounds.mostWaiting ?? mostWaitingBytes;
+    this.#mostWaiting = options.mostWaiting ?? mostWaitingBytes;
+    this.#isShared = options.shared ?? false;
+    this.#pieceBytes = this.#isShared ? mostWholeBytes : largePieceBytes;
+    this.#piece = Buffer.allocUnsafeSlow(this.#pieceBytes);
   }
 
   /** Writes a line, its end included, as soon as the output takes it. */
@@ -77,11 +91,12 @@ export class LogOutput {
   }
 
   /** Whether the line has room. */
-  #put(line: string): boolean {
+  #put(given: string): boolean {
+    const line = this.#isShared ? wholeLine(given) : given;
     // A character takes three bytes at most, for one outside the BMP counts as two.
-    const most = line.length * 3;
+    const most = this.#isShared ? Buffer.byteLength(line) : line.length * 3;
     if (this.#length + most > this.#piece.length) {
-      if (this.#full.length * pieceBytes + most > this.#mostWaiting) return false;
+      if (this.#full.length * this.#pieceBytes + most > this.#mostWaiting) return false;
       this.#cut();
       if (most > this.#piece.length) this.#piece = Buffer.allocUnsafeSlow(most);
     }
@@ -95,7 +110,7 @@ export class LogOutput {
     this.#timer = undefined;
     if (this.#length === 0) return;
     this.#full.push(this.#piece.subarray(0, this.#length));
-    this.#piece = this.#spare ?? Buffer.allocUnsafeSlow(pieceBytes);
+    this.#piece = this.#spare ?? Buffer.allocUnsafeSlow(this.#pieceBytes);
     this.#spare = undefined;
     this.#length = 0;
   }
@@ -136,7 +151,7 @@ export class LogOutput {
   }
 
   #written(piece: Buffer): void {
-    if (piece.buffer.byteLength === pieceBytes) this.#spare = Buffer.from(piece.buffer);
+    if (piece.buffer.byteLength === this.#pieceBytes) this.#spare = Buffer.from(piece.buffer);
     this.#tellDropped();
     // Lines that came meanwhile have waited long enough, or have their timer still.
     if (this.#full.length > 0 || this.#timer === undefined) this.#next();

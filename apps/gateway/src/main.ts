@@ -7,11 +7,12 @@ import { parseCommand, usage } from "./cli.ts";
 import { configJsonSchema } from "./config/file-schema.ts";
 import { loadConfig, type LoadedConfig } from "./config/load.ts";
 import { formatProblem } from "./config/problem.ts";
-import { ListenError } from "./gateway.ts";
+import { ListenError } from "./listen-error.ts";
 import { createLog } from "./log.ts";
 import { LogOutput } from "./log-output.ts";
 import { registryFactories } from "./registry-factories.ts";
 import { checkRegistries, runGateway, type RunningProcess } from "./run.ts";
+import { WorkerError } from "./workers/worker-process.ts";
 
 /** Signals this soon after the first are the first one again, in ms: a terminal and npm may both deliver a Ctrl-C. */
 const echoMs = 500;
@@ -57,7 +58,7 @@ async function load(asked: Extract<typeof command, { kind: "check" | "run" }>): 
   try {
     await serve(asked, loaded);
   } catch (error) {
-    if (!(error instanceof ListenError)) throw error;
+    if (!(error instanceof ListenError || error instanceof WorkerError)) throw error;
     process.stderr.write(`rollcall-gateway: ${error.message}\n`);
     process.exitCode = 1;
   }
@@ -67,7 +68,7 @@ async function serve(
   source: { readonly configFile: string; readonly routesFile?: string | undefined },
   loaded: LoadedConfig,
 ): Promise<void> {
-  const output = new LogOutput(1);
+  const output = new LogOutput(1, { shared: loaded.config!.workers > 1 });
   // Whatever ends the process, but for a kill.
   process.on("exit", () => output.writeRest());
   const log = createLog(output);
@@ -75,19 +76,21 @@ async function serve(
   const starting = runGateway(source, loaded, { log, onAccess, registries: registryFactories });
   // Before it says that it listens: whoever waits for that may signal at once.
   process.on("SIGHUP", () => void starting.then((running) => running.reload(), ignore));
+  let running: RunningProcess | undefined;
   let askedAtMs: number | undefined;
   for (const name of ["SIGTERM", "SIGINT"] as const) {
     process.on(name, () => {
       if (askedAtMs !== undefined) {
-        if (performance.now() - askedAtMs > echoMs) process.exit(1);
-        return;
+        if (performance.now() - askedAtMs <= echoMs) return;
+        running?.kill();
+        process.exit(1);
       }
       askedAtMs = performance.now();
       log.info(`${name}: stopping`);
       void starting.then(stop, ignore);
     });
   }
-  await starting;
+  running = await starting;
 }
 
 async function stop(running: RunningProcess): Promise<void> {

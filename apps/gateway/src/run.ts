@@ -7,9 +7,10 @@ import { showAddress } from "./address.ts";
 import { type ConfigSource, loadConfig, type LoadedConfig } from "./config/load.ts";
 import { formatProblem, type Problem } from "./config/problem.ts";
 import { watchFiles } from "./file-watch.ts";
-import { type Gateway, type GatewayDeps, startGateway } from "./gateway.ts";
+import { type Gateway, type GatewayDeps, startGateway, startGatewayWith } from "./gateway.ts";
 import { logDiscovery } from "./log.ts";
 import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
+import { WorkerPool } from "./workers/worker-pool.ts";
 
 /** What the running process needs. */
 export interface RunParts {
@@ -43,13 +44,15 @@ export interface RunningProcess {
   reload(): Promise<void>;
   /** Drains and stops. */
   stop(): Promise<void>;
+  /** Ends worker processes at once; for a process that is about to end at once itself. */
+  kill(): void;
 }
 
 /**
  * Runs a gateway on files: starts it, follows the files, writes the log.
  *
  * @param loaded  What `source` says, without problems.
- * @throws ListenError when an address cannot be opened.
+ * @throws ListenError when an address cannot be opened; WorkerError when workers do not start.
  */
 export async function runGateway(
   source: ConfigSource,
@@ -59,7 +62,14 @@ export async function runGateway(
   const stopping = new AbortController();
   logDiscovery(log, stopping.signal);
   for (const warning of loaded.warnings) log.warn(formatProblem(warning));
-  const gateway = await startGateway(loaded.config!, { registries, onAccess });
+  const config = loaded.config!;
+  const deps = { registries, onAccess };
+  let workers: WorkerPool | undefined;
+  const gateway = await (config.workers === 1
+    ? startGateway(config, deps)
+    : startGatewayWith(config, deps, {
+        front: (_listeners, metrics) => (workers = new WorkerPool(log, metrics)),
+      }));
   announce(gateway, log, "listening");
 
   const reload = async (): Promise<void> => {
@@ -72,6 +82,11 @@ export async function runGateway(
       return;
     }
     try {
+      if ((next.config.workers === 1) !== (workers === undefined)) {
+        const reason = `workers: ${next.config.workers} instead of ${gateway.config.workers} needs a restart`;
+        gateway.noteRefusedReload(reason);
+        throw new Error(reason);
+      }
       await gateway.reload(next.config);
       announce(gateway, log, "reloaded");
     } catch (error) {
@@ -92,6 +107,7 @@ export async function runGateway(
       stopping.abort();
       await gateway.close();
     },
+    kill: () => workers?.kill(),
   };
 }
 

@@ -14,6 +14,7 @@ import type { ConnectRegistry, RegistryConnection } from "./registry-connection.
 import { createRouter, type Router } from "./routing/router.ts";
 import { type AddressPolicy, addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
 import { NodePool } from "./upstream/node-pool.ts";
+import { staggered } from "./upstream/staggered.ts";
 import { Upstream } from "./upstream/upstream.ts";
 
 /** A route and the upstream it leads to. */
@@ -34,6 +35,8 @@ export interface GatewayState {
 /** What building a state needs besides the configuration. */
 export interface StateParts {
   readonly connect: ConnectRegistry;
+  /** How far into its turn each new balancer starts, 0 to 1. Default 0. */
+  readonly stagger?: number | undefined;
   readonly ownListeners: readonly OwnListener[];
   readonly onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void;
 }
@@ -67,7 +70,10 @@ export async function buildState(
         const view = openView(key, source, registries);
         const known = previous?.pools.get(key);
         const { type } = route.upstream;
-        const balancer = known?.type === type ? known.balancer : createBalancer(type);
+        const balancer =
+          known?.type === type
+            ? known.balancer
+            : staggered(createBalancer(type), type, parts.stagger ?? 0);
         pool = new NodePool({ key, source, view, type, balancer, policy });
         pools.set(key, pool);
       }

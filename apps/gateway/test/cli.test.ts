@@ -1,64 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { parseCommand } from "../src/cli.ts";
+import { run, started } from "./command-under-test.ts";
 import { testDirectory } from "./config-file.ts";
 import { echoNode, send, until } from "./gateway-under-test.ts";
-
-const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
-
-interface Run {
-  readonly child: ChildProcess;
-  readonly out: () => string;
-  readonly err: () => string;
-  readonly lines: () => Record<string, unknown>[];
-  exit(): Promise<number | null>;
-}
-
-function run(args: readonly string[], cwd: string): Run {
-  const child = spawn(process.execPath, [main, ...args], {
-    cwd,
-    env: { ...process.env, XDG_CACHE_HOME: cwd },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  onTestFinished(() => void child.kill("SIGKILL"));
-  let out = "";
-  let err = "";
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  const exited = once(child, "close").then(([code]) => code as number | null);
-  return {
-    child,
-    out: () => out,
-    err: () => err,
-    lines: () =>
-      out
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
-    exit: () => exited,
-  };
-}
-
-async function started(
-  process: Run,
-  message = "listening",
-): Promise<{ listen: number; admin: number }> {
-  const find = (): Record<string, unknown> | undefined =>
-    process.lines().findLast(({ msg }) => msg === message);
-  await until(() => find() !== undefined || process.child.exitCode !== null, message);
-  const line = find();
-  if (line === undefined) throw new Error(`ended: ${process.err()}`);
-  const port = (url: unknown): number => Number(new URL(String(url)).port);
-  return { listen: port((line["listen"] as unknown[])[0]), admin: port(line["admin"]) };
-}
 
 describe("flags", () => {
   test.each<[args: string[], message: string]>([

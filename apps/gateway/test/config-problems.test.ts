@@ -76,7 +76,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "an unknown key",
     `${head}colour: blue\nroutes: []\n`,
-    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, wait_ms, drain_timeout, snapshot_dir, access_log, node_addresses",
+    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
   ],
   [
     "a misspelt route key",
@@ -87,13 +87,13 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "a hostile key",
     `${head}__proto__: { x: 1 }\nroutes: []\n`,
-    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, wait_ms, drain_timeout, snapshot_dir, access_log, node_addresses",
+    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
   ],
   [
     "what APISIX has in the file",
-    `${head}routes: []\nglobal_rules: [{ id: 1 }]\nworkers: 2\n`,
+    `${head}routes: []\nglobal_rules: [{ id: 1 }]\nwasm: 2\n`,
     "c.yaml:4:1: global_rules is not supported in this version",
-    "c.yaml:5:1: workers is not supported in this version",
+    "c.yaml:5:1: wasm is not supported in this version",
   ],
   [
     "what APISIX has in a route",
@@ -276,7 +276,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   ],
   [
     "wrong types",
-    "listen: 9080\nadmin: yes\ndiscovery: []\nroutes: {}\nwait_ms: -1\naccess_log: 1\nsnapshot_dir: 5\n",
+    "listen: 9080\nadmin: yes\ndiscovery: []\nroutes: {}\nwait_ms: -1\naccess_log: 1\nsnapshot_dir: 5\nworkers: 129\n",
     "c.yaml:1:9: listen must be a list such as [{ host: 127.0.0.1, port: 9080 }], got 9080",
     'c.yaml:2:8: admin must be a map with host and port, got "yes"',
     "c.yaml:3:12: discovery must be a map of registries by name, got a list",
@@ -284,6 +284,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
     "c.yaml:5:10: wait_ms must be a whole number from 0 to 60000, got -1",
     "c.yaml:6:13: access_log must be true or false, got 1",
     "c.yaml:7:15: snapshot_dir must be the path of a directory, or off, got 5",
+    "c.yaml:8:10: workers must be a whole number from 1 to 128, or auto, got 129",
   ],
   [
     "wrong registry settings",

@@ -422,6 +422,7 @@ describe("environment variables", () => {
     const loaded = config(
       `listen: [{ port: "\${{PORT}}" }, { port: "\${{ OTHER := 9124 }}", host: "\${{HOST:=127.0.0.1}}" }]
 access_log: \${{ON}}
+workers: \${{WORKERS:=3}}
 discovery: { eureka: { host: ["http://h:\${{PORT}}"], username: u, password: "\${{SECRET}}" } }
 routes: [{ id: "r-\${{PORT}}", uri: /a, upstream: { service_name: "\${{NAME}}" } }, { uri: /b, upstream: { nodes: { "h:\${{PORT}}": 1 } } }]
 `,
@@ -429,6 +430,7 @@ routes: [{ id: "r-\${{PORT}}", uri: /a, upstream: { service_name: "\${{NAME}}" }
     );
     expect(loaded.listen.map(({ port }) => port)).toEqual([9123, 9124]);
     expect(loaded.accessLog).toBe(true);
+    expect(loaded.workers).toBe(3);
     expect(loaded.registries[0]).toMatchObject({
       options: { servers: ["http://h:9123/eureka/"], password: "12345" },
     });

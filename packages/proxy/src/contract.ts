@@ -184,6 +184,11 @@ export interface ProxyOptions {
    * document and is not taken where it fails; `public`, by documented means only, slower. Default `shared`.
    */
   readonly reads?: "shared" | "public" | undefined;
+  /**
+   * Whether other processes of this user may listen on the same addresses; the kernel then gives each its share of
+   * the connections (`SO_REUSEPORT`: Linux, FreeBSD). Default `false`.
+   */
+  readonly reusePort?: boolean | undefined;
   /** Idle connections kept per node. Default 320. */
   readonly maxIdlePerNode?: number | undefined;
   /** How long an idle node connection is kept, in ms. Default 60 000. */
@@ -203,7 +208,8 @@ export interface Proxy {
   readonly inFlight: number;
   /**
    * Stops accepting, lets running requests finish for up to `drainMs`, then cuts the rest. Idle
-   * connections close at once; running ones are told `Connection: close`.
+   * connections close at once, new ones that have sent nothing yet a moment later; running ones are told
+   * `Connection: close`.
    *
    * @default drainMs 5_000
    */

@@ -53,7 +53,8 @@ class Engine implements Proxy {
     );
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port, backlog: 4_096 }, resolve);
+      const { reusePort = false } = this.#options;
+      server.listen({ host, port, backlog: 4_096, reusePort }, resolve);
     });
     this.#servers.add(server);
     this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs).unref();

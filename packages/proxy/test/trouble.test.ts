@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
+import { connect } from "node:net";
 
 import { describe, test } from "vitest";
 
@@ -164,6 +166,23 @@ describe("closing", () => {
     await closing;
     assert.match(await answer, /connection: close.*done$/is);
     assert.equal(proxy.inFlight, 0);
+  });
+
+  test("who has just connected still gets an answer", async () => {
+    await using node = await httpNode((_request, response) => response.end("done"));
+    const proxy = createProxy({ route: () => forwardTo([node]) });
+    const address = await proxy.listen({ host: "127.0.0.1", port: 0 });
+    const late = connect(address.port, address.host);
+    await once(late, "connect");
+    // Accepted after it.
+    await talk(address, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    const closing = proxy.close({ drainMs: 10_000 });
+    late.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert.match(
+      (await late.setEncoding("latin1").toArray()).join(""),
+      /connection: close.*done$/is,
+    );
+    await closing;
   });
 
   test("what does not finish in time is cut", async () => {

@@ -1,5 +1,6 @@
 import type { ListenAddress } from "@rollcall/proxy";
 
+import type { FrontWorkers } from "../front.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { GatewayState } from "../state.ts";
 
@@ -9,4 +10,6 @@ export interface AdminView {
   readonly metrics: GatewayMetrics;
   /** Addresses of the gateway's own listeners. */
   readonly addresses: readonly ListenAddress[];
+  /** `undefined` when this process serves alone. */
+  readonly workers?: FrontWorkers | undefined;
 }

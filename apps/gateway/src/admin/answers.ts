@@ -1,6 +1,5 @@
 import type { WrittenObject } from "../config/gateway-config.ts";
 import { redact } from "../config/redaction.ts";
-import type { GatewayState } from "../state.ts";
 import type { AdminView } from "./admin-view.ts";
 import { dumpRegistry } from "./dump.ts";
 import { gatewayStatus, isReady } from "./status.ts";
@@ -37,9 +36,9 @@ export async function answerAdmin(
       case "healthz":
         return json(200, { status: "ok" });
       case "readyz":
-        return isReady(view.state)
+        return isReady(view)
           ? json(200, { status: "ready" })
-          : json(503, { status: "not ready", waiting_for: waitingFor(view.state) });
+          : json(503, { status: "not ready", waiting_for: waitingFor(view) });
       case "metrics":
         return { status: 200, type: view.metrics.contentType, body: await view.metrics.render() };
       default:
@@ -76,10 +75,11 @@ function decodedPath(target: string): readonly string[] | undefined {
   }
 }
 
-function waitingFor(state: GatewayState): readonly string[] {
-  return [...state.pools.values()]
+function waitingFor({ state, workers }: AdminView): readonly string[] {
+  const pending = [...state.pools.values()]
     .filter(({ view }) => view.snapshot.state === "pending")
     .map(({ name }) => name);
+  return workers?.serving() === 0 ? [...pending, "a worker process"] : pending;
 }
 
 /** Each under `value`, as APISIX's control API has it. */

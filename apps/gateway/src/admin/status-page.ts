@@ -27,7 +27,7 @@ th, td { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid
 <p>${status.ready ? "Ready" : "Not ready"}; listening on ${escape(status.listen.join(", "))}.
 The same as JSON: <a href="/v1/status">/v1/status</a>; metrics: <a href="/metrics">/metrics</a>.</p>
 ${reloaded}
-<h2>Services</h2>
+${workersLine(status)}<h2>Services</h2>
 <table>
 <tr><th>Service</th><th>Registry</th><th>State</th><th>Nodes</th></tr>
 ${status.services.map(serviceRow).join("\n")}
@@ -45,6 +45,12 @@ ${status.routes
 </body>
 </html>
 `;
+}
+
+function workersLine({ workers }: GatewayStatus): string {
+  if (workers === undefined) return "";
+  const texts = workers.map(({ worker, pid, state }) => `${worker} (process ${pid}, ${state})`);
+  return `<p>Workers: ${escape(texts.join(", ") || "none")}.</p>\n`;
 }
 
 function serviceRow(service: ServiceStatus): string {

@@ -1,5 +1,5 @@
 import { showAddress } from "../address.ts";
-import type { GatewayState } from "../state.ts";
+import type { WorkerStatus } from "../front.ts";
 import type { AdminView } from "./admin-view.ts";
 
 /** The whole gateway at a glance: what the status page shows, as data. */
@@ -7,6 +7,8 @@ export interface GatewayStatus {
   readonly ready: boolean;
   readonly listen: readonly string[];
   readonly last_reload?: { readonly at: string; readonly refused?: string | undefined } | undefined;
+  /** Worker processes, when there are any. */
+  readonly workers?: readonly WorkerStatus[] | undefined;
   readonly services: readonly ServiceStatus[];
   readonly routes: readonly {
     readonly id: string;
@@ -35,21 +37,24 @@ export interface ServiceStatus {
   }[];
 }
 
-/** Whether every service that a route refers to has answered once, or came from disk. */
-export function isReady(state: GatewayState): boolean {
+/** Whether every service that a route refers to has answered once, or came from disk, and somebody serves. */
+export function isReady({ state, workers }: Pick<AdminView, "state" | "workers">): boolean {
+  if (workers?.serving() === 0) return false;
   return [...state.pools.values()].every(({ view }) => view.snapshot.state !== "pending");
 }
 
 /** Gathers {@link GatewayStatus}. */
-export function gatewayStatus({ state, metrics, addresses }: AdminView): GatewayStatus {
+export function gatewayStatus(view: AdminView): GatewayStatus {
+  const { state, metrics, addresses, workers } = view;
   const { lastReload } = metrics;
   return {
-    ready: isReady(state),
+    ready: isReady(view),
     listen: addresses.map(showAddress),
     last_reload:
       lastReload === undefined
         ? undefined
         : { at: new Date(lastReload.at).toISOString(), refused: lastReload.refused },
+    workers: workers?.list(),
     services: [...state.pools.values()].map((pool): ServiceStatus => {
       const { snapshot } = pool.view;
       const held = new Set(snapshot.held.map(({ id }) => id));

@@ -30,6 +30,7 @@ export interface FileInput {
   readonly drain_timeout?: number | undefined;
   readonly snapshot_dir?: string | false | undefined;
   readonly access_log?: boolean | undefined;
+  readonly workers?: number | "auto" | undefined;
   readonly node_addresses?:
     | {
         readonly allow?: readonly string[] | undefined;
@@ -52,6 +53,9 @@ const adminSchema = z.strictObject(
   { host: address.optional(), port: listenPort.optional() },
   "must be a map with host and port",
 );
+
+const workerBound = "must be a whole number from 1 to 128, or auto";
+const workerCount = z.int(workerBound).min(1, workerBound).max(128, workerBound);
 
 const networks = z
   .array(
@@ -82,6 +86,7 @@ export const configFileSchema: z.ZodType<FileInput> = z.strictObject({
     .union([z.literal(false), z.string().min(1)], "must be the path of a directory, or off")
     .optional(),
   access_log: flag().optional(),
+  workers: z.union([z.literal("auto", workerBound), workerCount], workerBound).optional(),
   node_addresses: z
     .strictObject({ allow: networks, deny: networks }, "must be a map with allow and deny")
     .optional(),

@@ -94,8 +94,21 @@ export interface WrittenObject {
   readonly value: Readonly<Record<string, unknown>>;
 }
 
+/** The files a configuration was read from, as they were then. */
+export interface ConfigFiles {
+  /** Path of the file given with `--config`. */
+  readonly configFile: string;
+  /** Path of the file given with `--routes`. */
+  readonly routesFile?: string | undefined;
+  /** Their text by path; may hold credentials. */
+  readonly texts: Readonly<Record<string, string>>;
+}
+
 /** A whole configuration, checked and resolved. */
 export interface GatewayConfig {
+  readonly files: ConfigFiles;
+  /** Processes that take requests; 1: this one alone. Only the command starts others. */
+  readonly workers: number;
   readonly listen: readonly ListenConfig[];
   readonly admin?: ListenConfig | undefined;
   readonly registries: readonly RegistryConfig[];

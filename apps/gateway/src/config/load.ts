@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { availableParallelism, homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { addressPolicy } from "../upstream/address-policy.ts";
@@ -10,7 +10,13 @@ import {
   type ListenInput,
   routesFileSchema,
 } from "./file-schema.ts";
-import type { GatewayConfig, ListenConfig, RegistryConfig, RouteConfig } from "./gateway-config.ts";
+import type {
+  ConfigFiles,
+  GatewayConfig,
+  ListenConfig,
+  RegistryConfig,
+  RouteConfig,
+} from "./gateway-config.ts";
 import { type Problem, tidyProblems } from "./problem.ts";
 import { redact } from "./redaction.ts";
 import { unsupportedRegistries } from "./refusal.ts";
@@ -32,6 +38,8 @@ export interface ConfigSource {
   readonly routesFile?: string | undefined;
   /** For `${{VAR}}`. Default: the process's. */
   readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
+  /** What the files hold, by path, when they were read before. Default: they are read. */
+  readonly texts?: Readonly<Record<string, string>> | undefined;
 }
 
 /** A configuration, or every reason why there is none. */
@@ -54,9 +62,11 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   const names = [source.configFile];
   if (source.routesFile !== undefined) names.push(source.routesFile);
   const files: CheckedFile[] = [];
+  const texts: Record<string, string> = {};
   for (const [index, name] of names.entries()) {
-    const text = readText(name, problems);
+    const text = source.texts?.[name] ?? readText(name, problems);
     if (text === undefined) continue;
+    texts[name] = text;
     const read = readDocument(name, text, environment);
     problems.push(...read.problems);
     if (read.document === undefined) continue;
@@ -67,13 +77,13 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   }
   const main = files.find(({ document }) => document.file === source.configFile);
   if (main === undefined) return { problems: tidyProblems(problems), warnings: [] };
-  return resolveConfig(main, files, source, problems);
+  return resolveConfig(main, files, { ...source, texts }, problems);
 }
 
 function resolveConfig(
   main: CheckedFile,
   files: readonly CheckedFile[],
-  source: ConfigSource,
+  source: ConfigSource & Pick<ConfigFiles, "texts">,
   problems: Problem[],
 ): LoadedConfig {
   const { document } = main;
@@ -114,6 +124,12 @@ function resolveConfig(
     ...tidy,
     config: {
       ...listen,
+      files: {
+        configFile: source.configFile,
+        routesFile: source.routesFile,
+        texts: source.texts,
+      },
+      workers: value.workers === "auto" ? mostWorkers() : (value.workers ?? 1),
       registries,
       routes: resolved,
       waitMs: value.wait_ms ?? 1000,
@@ -214,6 +230,11 @@ function listeners(
 function listener(input: ListenInput, key: string): ListenConfig {
   const host = (input.host ?? "127.0.0.1").replace(/^\[(.*)\]$/, "$1");
   return { host, port: input.port, key };
+}
+
+/** As many as can run at a time. */
+function mostWorkers(): number {
+  return Math.min(128, availableParallelism());
 }
 
 /** The user's cache directory of this operating system, unless the file says otherwise. */

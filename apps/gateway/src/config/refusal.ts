@@ -25,7 +25,6 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
     "stream_plugins",
     "stream_routes",
     "wasm",
-    "workers",
     "xrpc",
   ],
   listen: ["tls", "enable_http2", "enable_http3", "ip", "ssl"],

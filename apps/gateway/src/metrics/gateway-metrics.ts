@@ -5,13 +5,31 @@ import type { GatewayConfig } from "../config/gateway-config.ts";
 import type { RequestContext } from "../forwarding.ts";
 import type { GatewayState } from "../state.ts";
 import type { NodePool } from "../upstream/node-pool.ts";
-import { AttemptNumbers, keyOf } from "./attempt-numbers.ts";
-import { RequestNumbers, type Value } from "./request-numbers.ts";
+import { AttemptNumbers, type AttemptsTaken, keyOf } from "./attempt-numbers.ts";
+import { type ProcessFigures, renderTogether } from "./process-figures.ts";
+import { RequestNumbers, type RequestsTaken, type Value } from "./request-numbers.ts";
 
 /** What is measured when somebody asks, rather than counted as it happens. */
 export interface MetricsSource {
   readonly state: GatewayState;
   readonly inFlight: number;
+}
+
+/** What a process has counted since somebody last took it. */
+export interface NumbersTaken {
+  readonly requests: readonly RequestsTaken[];
+  readonly attempts: readonly AttemptsTaken[];
+}
+
+/** Worker processes, as the metrics see them. */
+export interface WorkerNumbers {
+  /** Brings in what they have counted until now, or what is known of those that do not answer in time. */
+  collect(): Promise<{
+    readonly first: ProcessFigures;
+    readonly others: readonly ProcessFigures[];
+  }>;
+  serving(): number;
+  restarts(): number;
 }
 
 /** How the last reload went. */
@@ -27,11 +45,15 @@ export class GatewayMetrics {
   readonly #requests = new RequestNumbers();
   readonly #attempts = new AttemptNumbers();
   readonly #reloads: Counter<"result">;
+  readonly #workers: WorkerNumbers | undefined;
   #lastReload: ReloadNote | undefined;
 
-  constructor(source: () => MetricsSource) {
+  /** @param workers  Who takes the requests, when not this process. */
+  constructor(source: () => MetricsSource, workers?: WorkerNumbers) {
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry });
+    this.#workers = workers;
+    if (workers === undefined) collectDefaultMetrics({ register: this.#registry });
+    else this.#observeWorkers(workers);
     this.#numbers(
       "rollcall_requests_total",
       "counter",
@@ -69,8 +91,21 @@ export class GatewayMetrics {
   }
 
   /** Prometheus text format. */
-  render(): Promise<string> {
-    return this.#registry.metrics();
+  async render(): Promise<string> {
+    if (this.#workers === undefined) return this.#registry.metrics();
+    const { first, others } = await this.#workers.collect();
+    return `${await this.#registry.metrics()}\n${await renderTogether(first, others)}`;
+  }
+
+  /** Takes out what was counted; counting starts anew. */
+  take(): NumbersTaken {
+    return { requests: this.#requests.take(), attempts: this.#attempts.take() };
+  }
+
+  /** Adds what another process has taken out. */
+  merge({ requests, attempts }: NumbersTaken): void {
+    this.#requests.merge(requests);
+    this.#attempts.merge(attempts);
   }
 
   completed(completed: Completed, context: RequestContext | undefined): void {
@@ -127,6 +162,15 @@ export class GatewayMetrics {
     this.#gauge("rollcall_config_last_reload_successful", last, (set) => {
       set(this.#lastReload?.refused === undefined ? 1 : 0, {});
     });
+  }
+
+  #observeWorkers(workers: WorkerNumbers): void {
+    this.#gauge("rollcall_workers", "Worker processes that take requests.", (set) => {
+      set(workers.serving(), {});
+    });
+    const name = "rollcall_worker_restarts_total";
+    const help = "Worker processes that ended unasked and were replaced.";
+    this.#numbers(name, "counter", help, () => [{ value: workers.restarts(), labels: {} }]);
   }
 
   /** A metric that is counted as plain numbers, and written out when somebody asks. */

@@ -17,6 +17,22 @@ class RouteNumbers {
     this.buckets[bucket]! += 1;
     this.sumS += elapsedS;
   }
+
+  merge({ byStatus, buckets, sumS }: Omit<RequestsTaken, "route">): void {
+    for (const [status, count] of byStatus) {
+      this.byStatus.set(status, (this.byStatus.get(status) ?? 0) + count);
+    }
+    for (const [bucket, count] of buckets.entries()) this.buckets[bucket]! += count;
+    this.sumS += sumS;
+  }
+}
+
+/** What was counted of one route since it was last taken. */
+export interface RequestsTaken {
+  readonly route: string;
+  readonly byStatus: readonly (readonly [status: number, count: number])[];
+  readonly buckets: readonly number[];
+  readonly sumS: number;
 }
 
 /** One value of a metric, as prom-client writes it out. */
@@ -29,30 +45,46 @@ export interface Value {
 /** Finished requests by route. */
 export class RequestNumbers {
   readonly #routes = new Map<string, RouteNumbers>();
+  #kept: ReadonlySet<string> | undefined;
 
   add(route: string, status: number, elapsedS: number): void {
-    let numbers = this.#routes.get(route);
-    if (numbers === undefined) {
-      numbers = new RouteNumbers();
-      this.#routes.set(route, numbers);
+    (this.#routes.get(route) ?? this.#meet(route)).add(status, elapsedS);
+  }
+
+  /** Takes out what was counted; counting starts anew. */
+  take(): readonly RequestsTaken[] {
+    const taken = [...this.#routes].map(([route, { byStatus, buckets, sumS }]) => ({
+      route,
+      byStatus: [...byStatus],
+      buckets: [...buckets],
+      sumS,
+    }));
+    this.#routes.clear();
+    return taken;
+  }
+
+  /** Adds what another process has taken out. */
+  merge(taken: readonly RequestsTaken[]): void {
+    for (const { route, ...numbers } of taken) {
+      (this.#routes.get(route) ?? this.#meet(route)).merge(numbers);
     }
-    numbers.add(status, elapsedS);
   }
 
   /** Forgets routes that are no more: their series would stay for ever. */
   keep(routes: ReadonlySet<string>): void {
+    this.#kept = routes;
     for (const route of this.#routes.keys()) if (!routes.has(route)) this.#routes.delete(route);
   }
 
   totals(): readonly Value[] {
-    return [...this.#routes].flatMap(([route, { byStatus }]) =>
+    return this.#shown().flatMap(([route, { byStatus }]) =>
       [...byStatus].map(([status, value]) => ({ value, labels: { route, status } })),
     );
   }
 
   /** Values of a Prometheus histogram of that name. */
   histogram(name: string): readonly Value[] {
-    return [...this.#routes].flatMap(([route, { buckets, sumS }]) => {
+    return this.#shown().flatMap(([route, { buckets, sumS }]) => {
       let total = 0;
       const values: Value[] = [...buckets].map((count, bucket) => {
         total += count;
@@ -63,5 +95,16 @@ export class RequestNumbers {
       values.push({ value: total, labels: { route }, metricName: `${name}_count` });
       return values;
     });
+  }
+
+  /** What another process counted of a route that is no more may come in late. */
+  #shown(): readonly (readonly [string, RouteNumbers])[] {
+    return [...this.#routes].filter(([route]) => this.#kept?.has(route) !== false);
+  }
+
+  #meet(route: string): RouteNumbers {
+    const numbers = new RouteNumbers();
+    this.#routes.set(route, numbers);
+    return numbers;
   }
 }

@@ -4,6 +4,7 @@ export { type DeadlineOptions, withDeadline } from "./deadline.ts";
 export { keepRegistered } from "./keep-registered.ts";
 export { latch, type Latch } from "./latch.ts";
 export { createLiveValue, holdProcess, type LiveValue } from "./live-value.ts";
+export { LiveView } from "../live-view.ts";
 export { jitteredInterval, type PollOptions, pollWatch } from "./poll-watch.ts";
 export type { KeepRegisteredOptions, RecordCalls } from "./record-calls.ts";
 export { checkQuery, checkScope, queryKey } from "../query.ts";

@@ -23,6 +23,9 @@ export interface ClientParts extends EngineParts {
   readonly onClosed: (connection: ClientConnection) => void;
 }
 
+/** How long a connection without a request yet outlives its listener, in ms. */
+const firstRequestMs = 250;
+
 const reasonOf: Readonly<Record<number, FailureReason>> = {
   408: "request_timeout",
   414: "target_too_long",
@@ -166,7 +169,10 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   /** Ends it: at once when idle, else with the answer under way. */
   retire(): void {
-    if (this.isIdle) this.#linger();
+    if (!this.isIdle) return;
+    // Whoever has just connected has a request on the way, and others listen on for those who come later.
+    if (this.#requests === 0) this.#within(firstRequestMs);
+    else this.#linger();
   }
 
   destroy(): void {

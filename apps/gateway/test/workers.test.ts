@@ -1,0 +1,295 @@
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+
+import { describe, expect, onTestFinished, test } from "vitest";
+
+import { run } from "./command-under-test.ts";
+import { testDirectory } from "./config-file.ts";
+import { echoNode, type EchoNode, send, until } from "./gateway-under-test.ts";
+import {
+  type Client,
+  client,
+  connectionsOf,
+  isRunning,
+  kill,
+  workersUnderTest,
+} from "./workers-under-test.ts";
+
+function route(...nodes: readonly EchoNode[]): string {
+  const all = nodes.map(({ port }) => `"127.0.0.1:${port}": 1`).join(", ");
+  return `routes: [{ id: x, uri: /x, upstream: { nodes: { ${all} } } }]\n`;
+}
+
+async function stopped(clients: readonly Client[]): Promise<void> {
+  await Promise.all(clients.map((one) => one.stop()));
+}
+
+async function answeredMore(clients: readonly Client[], more: number): Promise<void> {
+  const before = clients.map((one) => one.answered());
+  const enough = (one: Client, at: number): boolean => one.answered() >= before[at]! + more;
+  await until(() => clients.every(enough), `${more} answers for every client`);
+}
+
+describe("workers", () => {
+  test("share the connections, and count together; a worker's count outlives it", async () => {
+    const node = await echoNode("one");
+    const gateway = await workersUnderTest(`workers: 2\naccess_log: true\n${route(node)}`);
+    const [first = 0, second = 0] = await gateway.serving(2);
+    expect(await gateway.metric("rollcall_workers")).toBe(2);
+    const clients = Array.from({ length: 40 }, () => client(gateway.listen, "/x"));
+    await answeredMore(clients, 2);
+    const held = [first, second].map((pid) => connectionsOf(pid, gateway.listen).size);
+    expect(held[0]! + held[1]!).toBe(40);
+    expect(Math.min(...held)).toBeGreaterThan(0);
+    await stopped(clients);
+    const sum = clients.reduce((total, one) => total + one.answered(), 0);
+    expect(await gateway.metric("rollcall_requests_total")).toBe(sum);
+    expect(await gateway.metric("rollcall_request_duration_seconds_count")).toBe(sum);
+    expect(await gateway.metric("rollcall_upstream_attempts_total")).toBe(sum);
+    expect(await gateway.metric("rollcall_requests_in_flight")).toBe(0);
+    const cpu = await gateway.metric("process_cpu_seconds_total");
+    const logged = (): number => gateway.lines().filter(({ msg }) => msg === "request").length;
+    await until(() => logged() === sum, "the access log");
+    kill(first, "SIGKILL");
+    await until(async () => !(await gateway.serving(2)).includes(first), "another worker");
+    expect(await gateway.metric("rollcall_requests_total")).toBe(sum);
+    expect(await gateway.metric("process_cpu_seconds_total")).toBeGreaterThanOrEqual(cpu);
+    expect(await gateway.metric("rollcall_worker_restarts_total")).toBe(1);
+    for (let left = 5; left > 0; left -= 1) await send(gateway.listen, "/x");
+    expect(await gateway.metric("rollcall_requests_total")).toBe(sum + 5);
+    await until(() => logged() === sum + 5, "the access log");
+  });
+
+  test("one that is killed takes the requests of its own connections with it, and no other", async () => {
+    const node = await echoNode("one");
+    const gateway = await workersUnderTest(`workers: 2\n${route(node)}`);
+    const [victim = 0] = await gateway.serving(2);
+    const kept = Array.from({ length: 24 }, () => client(gateway.listen, "/x"));
+    await until(() => connectionsOf(victim, gateway.listen).size > 0, "it to have connections");
+    await answeredMore(kept, 5);
+    const owned = connectionsOf(victim, gateway.listen);
+    kill(victim, "SIGKILL");
+    await answeredMore(kept, 20);
+    await gateway.serving(2);
+    await answeredMore(kept, 20);
+    await stopped(kept);
+    const failures = kept.flatMap((one) => one.failures);
+    for (const { port } of failures) expect(owned).toContain(port);
+    expect(failures.length).toBeLessThanOrEqual(owned.size);
+    for (const { statuses } of kept) expect([...statuses]).toEqual([200]);
+    expect(gateway.out()).toContain("worker ended by SIGKILL");
+  });
+
+  test("one that is told to end finishes its requests and is replaced meanwhile", async () => {
+    let finish: (() => void) | undefined;
+    const node = await echoNode("slow", (_request, response) => {
+      finish = () => response.end("done");
+    });
+    const gateway = await workersUnderTest(`workers: 2\ndrain_timeout: 600000\n${route(node)}`);
+    const pids = await gateway.serving(2);
+    const slow = send(gateway.listen, "/x");
+    await until(() => finish !== undefined, "the request to be running");
+    const busy = pids.find((pid) => connectionsOf(pid, gateway.listen).size > 0)!;
+    kill(busy, "SIGTERM");
+    await until(async () => !(await gateway.serving(2)).includes(busy), "another worker");
+    expect((await gateway.workers()).find(({ pid }) => pid === busy)?.state).toBe("leaving");
+    expect(await gateway.metric("rollcall_requests_in_flight")).toBe(1);
+    finish?.();
+    expect((await slow).text).toBe("done");
+    await until(() => !isRunning(busy), "it to end");
+    expect(await gateway.metric("rollcall_requests_total")).toBe(1);
+    expect(await gateway.workers()).toHaveLength(2);
+  });
+
+  test("told one after the other to end under load, they serve what they have accepted", async () => {
+    const node = await echoNode("one");
+    const gateway = await workersUnderTest(`workers: 2\n${route(node)}`);
+    const clients = [true, true, true, false, false].map((keep) =>
+      client(gateway.listen, "/x", keep),
+    );
+    for (let turn = 0; turn < 2; turn += 1) {
+      const [pid = 0] = await gateway.serving(2);
+      await answeredMore(clients, 5);
+      kill(pid, "SIGTERM");
+      await until(async () => !(await gateway.serving(2)).includes(pid), "another worker");
+    }
+    await answeredMore(clients, 5);
+    await stopped(clients);
+    // A connection that was idle when its worker left may be used at that very moment, as with any server; and
+    // the kernel resets what it had given to that worker and the worker had not accepted.
+    for (const { failures } of clients) {
+      expect(failures.length).toBeLessThanOrEqual(2);
+      for (const { why } of failures) expect(why).toBe("ECONNRESET");
+    }
+  });
+});
+
+describe("reload", () => {
+  test("under load: routes, listeners and the number of workers change, and no request fails", async () => {
+    const [one, two] = [await echoNode("one"), await echoNode("two")];
+    const gateway = await workersUnderTest(`workers: 2\n${route(one)}`);
+    const before = await gateway.serving(2);
+    const clients = [true, true, true, false].map((keep) => client(gateway.listen, "/x", keep));
+    const steps = [
+      `workers: 2\n${route(two)}`,
+      `workers: 3\n${route(one, two)}`,
+      `workers: 3\n${route(one)}`,
+    ];
+    for (const [index, step] of steps.entries()) {
+      await answeredMore(clients, 5);
+      gateway.write(step);
+      gateway.child.kill("SIGHUP");
+      await until(
+        async () =>
+          (await gateway.metric('rollcall_config_reloads_total{result="applied"}')) > index,
+        "the reload",
+      );
+      if (index === 0) {
+        await until(async () => (await send(gateway.listen, "/x")).json().name === "two", "it");
+      }
+      if (index === 1) await gateway.serving(3);
+    }
+    await answeredMore(clients, 5);
+    await stopped(clients);
+    for (const { failures } of clients) expect(failures).toEqual([]);
+    gateway.write(`workers: 2\n${route(one)}`);
+    gateway.child.kill("SIGHUP");
+    for (const { statuses } of clients) expect([...statuses]).toEqual([200]);
+    expect(await gateway.serving(2)).toEqual(before);
+  });
+
+  test("what one worker cannot build changes nothing anywhere", async () => {
+    const node = await echoNode("one");
+    const taken = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void taken.close());
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const gateway = await workersUnderTest(`workers: 2\n${route(node)}`);
+    const pids = await gateway.serving(2);
+    gateway.write("workers: 2\nroutes: []\n", `listen: [{ port: 0 }, { port: ${port} }]`);
+    gateway.child.kill("SIGHUP");
+    await until(() => gateway.out().includes("reload refused"), "the refusal");
+    expect(gateway.out()).toContain(`listen[1]: 127.0.0.1:${port} is in use`);
+    for (let left = 6; left > 0; left -= 1) {
+      expect((await send(gateway.listen, "/x")).status).toBe(200);
+    }
+    expect(await gateway.serving(2)).toEqual(pids);
+  });
+
+  test("from workers to one process takes a restart", async () => {
+    const gateway = await workersUnderTest("workers: 2\nroutes: []\n");
+    gateway.write("workers: 1\nroutes: []\n");
+    gateway.child.kill("SIGHUP");
+    await until(() => gateway.out().includes("reload refused"), "the refusal");
+    expect(gateway.out()).toContain("workers: 1 instead of 2 needs a restart");
+  });
+});
+
+describe("the end", () => {
+  test("SIGTERM to the primary: requests finish, then all is gone, exit code 0", async () => {
+    let finish: (() => void) | undefined;
+    const node = await echoNode("slow", (_request, response) => {
+      finish = () => response.end("done");
+    });
+    const gateway = await workersUnderTest(`workers: 2\ndrain_timeout: 600000\n${route(node)}`);
+    const pids = await gateway.serving(2);
+    const slow = send(gateway.listen, "/x");
+    await until(() => finish !== undefined, "the request to be running");
+    gateway.child.kill("SIGTERM");
+    await expect(
+      until(async () => (await send(gateway.listen, "/none")).status < 0, "nobody"),
+    ).rejects.toThrow();
+    expect(gateway.child.exitCode).toBeNull();
+    finish?.();
+    expect((await slow).text).toBe("done");
+    expect(await gateway.exit()).toBe(0);
+    expect(pids.filter(isRunning)).toEqual([]);
+    expect(gateway.err()).toBe("");
+  });
+
+  test("a second signal ends workers and all at once", async () => {
+    const arrived = Promise.withResolvers<void>();
+    const node = await echoNode("mute", () => arrived.resolve());
+    const gateway = await workersUnderTest(`workers: 2\ndrain_timeout: 600000\n${route(node)}`);
+    const pids = await gateway.serving(2);
+    const cut = expect(send(gateway.listen, "/x")).rejects.toThrow();
+    await arrived.promise;
+    gateway.child.kill("SIGTERM");
+    await until(() => gateway.out().includes("stopping"), "the stop");
+    await until(() => !gateway.child.kill("SIGTERM") || gateway.child.exitCode !== null, "the end");
+    expect(await gateway.exit()).toBe(1);
+    await cut;
+    await until(() => !pids.some(isRunning), "the workers to end");
+  });
+
+  test("the primary is killed: workers finish what they have, and no orphan stays", async () => {
+    let finish: (() => void) | undefined;
+    const node = await echoNode("slow", (_request, response) => {
+      finish = () => response.end("done");
+    });
+    const gateway = await workersUnderTest(`workers: 2\ndrain_timeout: 600000\n${route(node)}`);
+    const pids = await gateway.serving(2);
+    const slow = send(gateway.listen, "/x");
+    await until(() => finish !== undefined, "the request to be running");
+    gateway.child.kill("SIGKILL");
+    await until(() => pids.filter(isRunning).length === 1, "the idle worker to end");
+    finish?.();
+    expect((await slow).text).toBe("done");
+    await until(() => !pids.some(isRunning), "the other one to end");
+  });
+});
+
+describe("a start that fails", () => {
+  test("a taken port: one line, exit code 1", async () => {
+    const taken = createServer().listen(0, "127.0.0.1");
+    onTestFinished(() => void taken.close());
+    await once(taken, "listening");
+    const { port } = taken.address() as AddressInfo;
+    const directory = testDirectory();
+    writeFileSync(
+      join(directory, "g.yaml"),
+      `listen: [{ port: ${port} }]\nworkers: 4\nroutes: []\n`,
+    );
+    const refused = run(["--config", "g.yaml"], directory);
+    expect(await refused.exit()).toBe(1);
+    expect(refused.err()).toBe(
+      `rollcall-gateway: listen[0]: 127.0.0.1:${port} is in use; stop the other process or change listen[0].port\n`,
+    );
+  });
+
+  test("workers that end at once: one line, exit code 1", async () => {
+    const directory = testDirectory();
+    writeFileSync(join(directory, "g.yaml"), "listen: [{ port: 0 }]\nworkers: 4\nroutes: []\n");
+    const broken = join(directory, "broken.cjs");
+    writeFileSync(broken, 'if (require("node:cluster").isWorker) process.exit(7);\n');
+    const refused = run(["--config", "g.yaml"], directory, {
+      NODE_OPTIONS: `--require ${broken}`,
+    });
+    expect(await refused.exit()).toBe(1);
+    expect(refused.err()).toBe("rollcall-gateway: worker 1 ended with exit code 7\n");
+  });
+});
+
+test("lines of the access log stay whole, long ones are cut", async () => {
+  const node = await echoNode("one");
+  const gateway = await workersUnderTest(
+    `workers: 2\naccess_log: true\nroutes: [{ uri: /*, upstream: { nodes: { "127.0.0.1:${node.port}": 1 } } }]\n`,
+  );
+  const long = `/${"a".repeat(9_000)}`;
+  const clients = Array.from({ length: 8 }, (_, index) =>
+    client(gateway.listen, index % 2 === 0 ? long : "/b"),
+  );
+  await answeredMore(clients, 25);
+  await stopped(clients);
+  gateway.child.kill("SIGTERM");
+  expect(await gateway.exit()).toBe(0);
+  // Every line is JSON, or this throws.
+  const requests = gateway.lines().filter(({ msg }) => msg === "request");
+  expect(requests).toHaveLength(clients.reduce((sum, one) => sum + one.answered(), 0));
+  const cut = requests.find(({ target }) => String(target).startsWith("/a"));
+  expect(cut).toMatchObject({ cut: true, status: 200 });
+  expect(String(cut?.["target"])).toHaveLength(2_049);
+});
