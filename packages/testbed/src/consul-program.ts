@@ -1,21 +1,27 @@
 import { join } from "node:path";
 import { runCommand } from "./command.ts";
 import { debianProgram } from "./debian-package.ts";
+import { type ImageInEngine, imageInEngine, type Lane, laneOf } from "./lane.ts";
 
 /** The Consul agent, unpacked. */
 export interface ConsulProgram {
-  /** Path of the executable. */
+  /** Path of the executable, in the image when there is one. */
   readonly command: string;
   /** `1.8.7`. */
   readonly version: string;
+  readonly image: ImageInEngine | undefined;
 }
 
 /**
- * The agent from Debian's package, fetched on first use.
+ * The agent: its image, or Debian's package. Fetched on first use.
  *
- * @throws Error as {@link debianProgram} does
+ * @throws Error saying what is missing
  */
-export async function consulProgram(): Promise<ConsulProgram> {
+export async function consulProgram(lane: Lane = laneOf("consul")): Promise<ConsulProgram> {
+  if (lane === "docker") {
+    const image = await imageInEngine("consul");
+    return { command: "/bin/consul", version: image.version, image };
+  }
   const folder = await debianProgram({
     name: "consul",
     packages: ["consul"],
@@ -23,7 +29,7 @@ export async function consulProgram(): Promise<ConsulProgram> {
     suites: ["bullseye"],
     check: versionIn,
   });
-  return { command: executable(folder), version: await versionIn(folder) };
+  return { command: executable(folder), version: await versionIn(folder), image: undefined };
 }
 
 function executable(folder: string): string {

@@ -4,10 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CertificateAuthority } from "./certificates.ts";
 import { type ConsulAccess, consulApi } from "./consul-api.ts";
+import { agentConfig, type ConsulMembership } from "./consul-config.ts";
 import { consulProgram } from "./consul-program.ts";
 import { endingWithParent } from "./end-with-parent.ts";
 import { freePort } from "./free-port.ts";
-import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import type { Lane } from "./lane.ts";
+import type { ServerProcess } from "./server-process.ts";
+import { startServer } from "./start-server.ts";
 
 /** How a real Consul agent is started. Without options: a server in memory, open to everyone, on HTTP. */
 export interface ConsulOptions {
@@ -25,6 +28,8 @@ export interface ConsulOptions {
   readonly joinWan?: readonly string[] | undefined;
   /** More configuration in Consul's own terms; its top-level keys win over those set here. */
   readonly settings?: Readonly<Record<string, unknown>> | undefined;
+  /** Default: where the run's setup found Consul. */
+  readonly lane?: Lane | undefined;
 }
 
 /** The HTTPS side of {@link ConsulOptions}. */
@@ -34,7 +39,7 @@ export interface ConsulTls {
   readonly clientAuth?: boolean | undefined;
 }
 
-/** A real Consul agent of our own, running natively as a server. */
+/** A real Consul agent of our own, running as a server. */
 export interface ConsulProcess extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
@@ -66,14 +71,6 @@ export interface ConsulProcess extends AsyncDisposable {
   restart(options?: { readonly empty?: boolean | undefined }): Promise<void>;
 }
 
-/** What makes an agent one of a cluster. */
-export interface ConsulMembership {
-  readonly expect: number;
-  readonly lanPort: number;
-  /** Gossip addresses of all members. */
-  readonly join: readonly string[];
-}
-
 /**
  * Starts a real Consul agent on 127.0.0.1, fetching it on first use, and waits until it has a leader and shows itself
  * in the catalogue.
@@ -91,7 +88,7 @@ export async function startMember(
 ): Promise<ConsulProcess> {
   const { datacenter = "dc1", tls, acl = false } = options;
   const durable = options.durable === true || membership !== undefined;
-  const program = await consulProgram();
+  const program = await consulProgram(options.lane);
   const port = options.port ?? (await freePort());
   const ports = { lan: membership?.lanPort ?? (await freePort()), wan: await freePort() };
   const serverPort = await freePort();
@@ -104,50 +101,26 @@ export async function startMember(
   };
   const folder = await mkdtemp(join(tmpdir(), "rollcall-consul-"));
   const data = join(folder, "data");
-  const config = {
-    node_name: `consul-${port}`,
-    datacenter,
-    bind_addr: "127.0.0.1",
-    client_addr: "127.0.0.1",
-    log_level: "WARN",
-    ports: {
-      http: tls === undefined ? port : -1,
-      https: tls === undefined ? -1 : port,
-      dns: -1,
-      grpc: -1,
-      server: serverPort,
-      serf_lan: ports.lan,
-      serf_wan: ports.wan,
-    },
-    // All tests of a run come from one address.
-    limits: { http_max_conns_per_client: 10_000 },
-    retry_join_wan: options.joinWan ?? [],
-    retry_interval_wan: "1s",
-    ...(durable && {
-      server: true,
-      data_dir: data,
-      bootstrap_expect: membership?.expect ?? 1,
-      performance: { raft_multiplier: 1 },
-    }),
-    ...(membership && { retry_join: membership.join, retry_interval: "1s" }),
-    ...(token && {
-      primary_datacenter: datacenter,
-      acl: { enabled: true, default_policy: "deny", tokens: { master: token, agent: token } },
-    }),
-    ...(tls && (await tlsConfig(folder, tls))),
-    ...options.settings,
-  };
+  const config = await agentConfig(options, {
+    folder,
+    data,
+    version: program.version,
+    ports: { api: port, server: serverPort, ...ports },
+    token,
+    membership,
+  });
   const start = async (): Promise<ServerProcess> => {
     await mkdir(data, { recursive: true });
     const file = join(folder, "agent.json");
     await writeFile(file, JSON.stringify(config), { mode: 0o600 });
-    return startServerProcess({
+    const args = ["agent", ...(durable ? [] : ["-dev"]), `-config-file=${file}`];
+    return startServer({
       what: `Consul on port ${port}`,
-      ...endingWithParent(program.command, [
-        "agent",
-        ...(durable ? [] : ["-dev"]),
-        `-config-file=${file}`,
-      ]),
+      image: program.image,
+      container: { kind: "consul", folders: [folder] },
+      ...(program.image === undefined
+        ? endingWithParent(program.command, args)
+        : { command: program.command, args }),
       isReady: () => isReady(access),
     });
   };
@@ -190,25 +163,4 @@ export async function startMember(
 async function isReady(access: ConsulAccess): Promise<boolean> {
   const { status, body } = await consulApi(access, "GET", "/v1/health/service/consul?passing");
   return status === 200 && Array.isArray(body) && body.length > 0;
-}
-
-async function tlsConfig(
-  folder: string,
-  { authority, clientAuth = false }: ConsulTls,
-): Promise<Record<string, unknown>> {
-  const { certPem, keyPem } = authority.issue("server.dc1.consul", [
-    "127.0.0.1",
-    "localhost",
-    "server.dc1.consul",
-  ]);
-  const files = { "ca.pem": authority.caPem, "cert.pem": certPem, "key.pem": keyPem };
-  for (const [name, pem] of Object.entries(files)) {
-    await writeFile(join(folder, name), pem, { mode: 0o600 });
-  }
-  return {
-    ca_file: join(folder, "ca.pem"),
-    cert_file: join(folder, "cert.pem"),
-    key_file: join(folder, "key.pem"),
-    verify_incoming_https: clientAuth,
-  };
 }

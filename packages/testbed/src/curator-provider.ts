@@ -1,8 +1,8 @@
-import { jvmFlags } from "./eureka.ts";
+import { jvmFlags } from "./eureka-program.ts";
 import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
-import { zookeeperProgram } from "./zookeeper.ts";
+import { zookeeperProgram } from "./zookeeper-program.ts";
 
 /** A Java service that registers itself with Curator's service discovery, as Spring Cloud Zookeeper and Dubbo do. */
 export interface CuratorProviderOptions {

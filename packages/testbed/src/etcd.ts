@@ -2,11 +2,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CertificateAuthority, IssuedCertificate } from "./certificates.ts";
-import { runCommand } from "./command.ts";
-import { type EtcdProgram, etcdProgram } from "./etcd-program.ts";
+import { etcdProgram } from "./etcd-program.ts";
 import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
-import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import type { Lane } from "./lane.ts";
+import type { ServerProcess } from "./server-process.ts";
+import { startServer } from "./start-server.ts";
 
 /** How a real etcd is started. Without options: one member, its data in a folder of its own, no login, no TLS. */
 export interface EtcdOptions {
@@ -18,6 +19,8 @@ export interface EtcdOptions {
   readonly tls?: EtcdTls | undefined;
   /** More flags, or other values for those set here: `{ "auth-token-ttl": "3" }`. */
   readonly flags?: Readonly<Record<string, string>> | undefined;
+  /** Default: where the run's setup found etcd. */
+  readonly lane?: Lane | undefined;
 }
 
 /** The TLS side of {@link EtcdOptions}. */
@@ -27,7 +30,7 @@ export interface EtcdTls {
   readonly clientAuth?: boolean | undefined;
 }
 
-/** A real etcd of our own, running natively. */
+/** A real etcd of our own. */
 export interface EtcdProcess extends AsyncDisposable {
   /** For clients: `http://127.0.0.1:PORT`. */
   readonly url: string;
@@ -73,7 +76,7 @@ export async function startEtcdMember(
   options: EtcdOptions,
   { name, peerPort, cluster }: EtcdMembership,
 ): Promise<EtcdProcess> {
-  const program = await etcdProgram();
+  const program = await etcdProgram(options.lane);
   const port = options.port ?? (await freePort());
   const folder = await mkdtemp(join(tmpdir(), "rollcall-etcd-"));
   const files = options.tls && (await writeTlsFiles(folder, options.tls.authority));
@@ -100,23 +103,29 @@ export async function startEtcdMember(
     ...options.flags,
   };
   const start = (): Promise<ServerProcess> =>
-    startServerProcess({
+    startServer({
       what: `etcd on port ${port}`,
+      image: program.image,
+      container: { kind: "etcd", folders: [folder] },
       command: program.etcd,
       args: Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`),
       isReady: async () => (await statusOf(`${url}/health`, files?.client)) === 200,
     });
   let loggedIn = false;
   const etcdctl = (...args: readonly string[]): Promise<string> =>
-    runCommand("env", [
-      `ETCDCTL_ENDPOINTS=${url}`,
-      ...(loggedIn ? [`ETCDCTL_USER=root`, `ETCDCTL_PASSWORD=${options.rootPassword}`] : []),
-      ...(files
-        ? [`ETCDCTL_CACERT=${files.ca}`, `ETCDCTL_CERT=${files.cert}`, `ETCDCTL_KEY=${files.key}`]
-        : []),
-      program.etcdctl,
-      ...args,
-    ]);
+    program.etcdctl(
+      args,
+      {
+        ETCDCTL_ENDPOINTS: url,
+        ...(loggedIn && { ETCDCTL_USER: "root", ETCDCTL_PASSWORD: options.rootPassword ?? "" }),
+        ...(files && {
+          ETCDCTL_CACERT: files.ca,
+          ETCDCTL_CERT: files.cert,
+          ETCDCTL_KEY: files.key,
+        }),
+      },
+      [folder],
+    );
   const switchLoginOn = async (): Promise<void> => {
     if (options.rootPassword === undefined) return;
     await etcdctl("user", "add", "root", `--new-user-password=${options.rootPassword}`);
@@ -165,19 +174,15 @@ export async function startEtcdMember(
  * @throws Error with what it printed when it fails.
  */
 export async function etcdctlAt(url: string, ...args: readonly string[]): Promise<string> {
-  const { etcdctl }: EtcdProgram = await etcdProgram();
+  const program = await etcdProgram();
   const { origin, username, password } = new URL(url);
-  return runCommand("env", [
-    `ETCDCTL_ENDPOINTS=${origin}`,
-    ...(username === ""
-      ? []
-      : [
-          `ETCDCTL_USER=${decodeURIComponent(username)}`,
-          `ETCDCTL_PASSWORD=${decodeURIComponent(password)}`,
-        ]),
-    etcdctl,
-    ...args,
-  ]);
+  return program.etcdctl(args, {
+    ETCDCTL_ENDPOINTS: origin,
+    ...(username !== "" && {
+      ETCDCTL_USER: decodeURIComponent(username),
+      ETCDCTL_PASSWORD: decodeURIComponent(password),
+    }),
+  });
 }
 
 interface TlsFiles {

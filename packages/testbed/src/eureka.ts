@@ -1,26 +1,14 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { CertificateAuthority } from "./certificates.ts";
+import { eurekaServer } from "./eureka-program.ts";
 import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
-import { type JavaProgram, javaProgram } from "./java.ts";
-import { type ServerProcess, startServerProcess } from "./server-process.ts";
-
-// The same from src/ and from dist/.
-const sources = fileURLToPath(new URL("../java/eureka", import.meta.url));
-
-/**
- * A small and quickly started JVM. The encoding is the default from Java 18 on; before, it is the locale's, which may
- * be none, and Eureka would turn every letter outside ASCII into a question mark.
- */
-export const jvmFlags: readonly string[] = [
-  "-Xmx256m",
-  "-XX:+UseSerialGC",
-  "-XX:TieredStopAtLevel=1",
-  "-Dfile.encoding=UTF-8",
-];
+import type { Lane } from "./lane.ts";
+import type { ServerProcess } from "./server-process.ts";
+import { springEnvironment } from "./spring-environment.ts";
+import { startServer } from "./start-server.ts";
 
 /** How a real Eureka server is started. Without options: changes visible at once, leases checked every second. */
 export interface EurekaOptions {
@@ -36,6 +24,8 @@ export interface EurekaOptions {
   readonly peers?: readonly string[] | undefined;
   /** More Spring properties, or other values for those set here: `"eureka.server.disable-delta": "true"`. */
   readonly settings?: Readonly<Record<string, string>> | undefined;
+  /** Default: where the run's setup found Eureka. */
+  readonly lane?: Lane | undefined;
 }
 
 /** The HTTPS side of {@link EurekaOptions}. */
@@ -45,7 +35,7 @@ export interface EurekaTls {
   readonly clientAuth?: "none" | "want" | "need" | undefined;
 }
 
-/** A real Eureka server of our own, running natively. */
+/** A real Eureka server of our own. */
 export interface EurekaProcess extends AsyncDisposable {
   /** The service URL, `http://127.0.0.1:PORT/eureka/`; never with user info. */
   readonly url: string;
@@ -72,23 +62,20 @@ export interface EurekaProcess extends AsyncDisposable {
  * @throws Error saying what is missing (Java, Maven, a dependency), or with the end of the server's log.
  */
 export async function startEureka(options: EurekaOptions = {}): Promise<EurekaProcess> {
-  const program = await eurekaProgram();
+  const program = await eurekaServer(options.lane);
   const port = options.port ?? (await freePort());
   const tls = await tlsFiles(options.tls);
   const scheme = options.tls === undefined ? "http" : "https";
   const url = `${scheme}://127.0.0.1:${port}/eureka/`;
   const settings = { ...settingsOf(options, port), ...tls.settings, ...options.settings };
+  const env = springEnvironment(settings);
   const start = (): Promise<ServerProcess> =>
-    startServerProcess({
+    startServer({
       what: `Eureka on port ${port}`,
-      command: program.java,
-      args: [
-        ...jvmFlags,
-        "-cp",
-        serverClassPath(program, options.auth !== undefined),
-        options.auth === undefined ? "EurekaServer" : "SecuredEurekaServer",
-      ],
-      env: springEnvironment(settings),
+      image: program.image,
+      container: { kind: "eureka", folders: tls.folders, env },
+      ...program.command(options.auth !== undefined),
+      env: { ...process.env, ...env },
       isReady: async () => (await statusOf(`${url}apps`, { ...options, ...tls.client })) === 200,
     });
   let server: ServerProcess;
@@ -105,7 +92,7 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaPr
   return {
     url,
     port,
-    version: eurekaVersion(program),
+    version: program.version,
     logTail: () => server.logTail(),
     stop,
     kill: () => server.kill(),
@@ -118,37 +105,6 @@ export async function startEureka(options: EurekaOptions = {}): Promise<EurekaPr
     },
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** The server's and the Spring provider's jars and classes, fetched and compiled on first use. */
-export function eurekaProgram(): Promise<JavaProgram> {
-  return javaProgram("eureka", sources);
-}
-
-/** `2.0.5 (Spring Cloud Netflix 4.3.1)`. */
-export function eurekaVersion({ jars }: JavaProgram): string {
-  const of = (name: string): string =>
-    jars.map((jar) => new RegExp(`^${name}-(\\d.*)\\.jar$`).exec(jar)?.[1]).find(Boolean) ?? "?";
-  return `${of("eureka-core")} (Spring Cloud Netflix ${of("spring-cloud-netflix-eureka-server")})`;
-}
-
-/** Without Spring Security unless it is asked for: its firewall would answer unusual URLs before Eureka does. */
-export function serverClassPath(program: JavaProgram, secured = false): string {
-  return program.classPath(
-    (jar) => !jar.startsWith("ecj-") && (secured || !/^spring-(boot-starter-)?security/.test(jar)),
-  );
-}
-
-/**
- * Spring properties as an environment, where no list of processes shows them. In ASCII, since Java reads it by the
- * locale, which may be none.
- */
-export function springEnvironment(settings: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
-  const json = JSON.stringify(settings).replaceAll(
-    /[^ -~]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return { ...process.env, SPRING_APPLICATION_JSON: json };
 }
 
 function settingsOf(options: EurekaOptions, port: number): Record<string, string> {
@@ -174,6 +130,7 @@ function settingsOf(options: EurekaOptions, port: number): Record<string, string
 }
 
 interface TlsFiles {
+  readonly folders: readonly string[];
   readonly settings: Record<string, string>;
   readonly client: { readonly ca?: string; readonly cert?: string; readonly key?: string };
   write(): Promise<void>;
@@ -183,7 +140,7 @@ interface TlsFiles {
 async function tlsFiles(tls: EurekaTls | undefined): Promise<TlsFiles> {
   if (tls === undefined) {
     const nothing = (): Promise<void> => Promise.resolve();
-    return { settings: {}, client: {}, write: nothing, remove: nothing };
+    return { folders: [], settings: {}, client: {}, write: nothing, remove: nothing };
   }
   const folder = await mkdtemp(join(tmpdir(), "rollcall-tls-"));
   const server = tls.authority.issue("eureka", ["127.0.0.1", "localhost"]);
@@ -201,6 +158,7 @@ async function tlsFiles(tls: EurekaTls | undefined): Promise<TlsFiles> {
   };
   await write();
   return {
+    folders: [folder],
     settings: {
       "server.ssl.certificate": join(folder, "cert.pem"),
       "server.ssl.certificate-private-key": join(folder, "key.pem"),

@@ -28,7 +28,7 @@ export interface JavaProgram {
  */
 export async function javaProgram(name: string, sources: string): Promise<JavaProgram> {
   const java = await findJava();
-  const files = (await readdir(sources)).sort();
+  const files = (await readdir(sources)).filter((file) => /\.(java|xml)$/.test(file)).sort();
   const hash = createHash("sha256");
   for (const file of files) hash.update(`${file}\0`).update(await readFile(join(sources, file)));
   const folder = await cached(name, hash.digest("hex"), async (draft) => {

@@ -1,13 +1,14 @@
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { CertificateAuthority } from "./certificates.ts";
 import { freePort, isFree } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
-import { type JavaProgram, javaProgram } from "./java.ts";
+import type { Lane } from "./lane.ts";
 import { createNacosHome, type NacosHome, tokenSecret } from "./nacos-home.ts";
+import { nacosServer } from "./nacos-program.ts";
 import { initialiseNacosUser } from "./nacos-user.ts";
 import type { NacosVersion } from "./nacos-version.ts";
-import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import type { ServerProcess } from "./server-process.ts";
+import { startServer } from "./start-server.ts";
 
 /** How a real Nacos server is started. Without options: 3.1, open to everybody, changes pushed at once. */
 export interface NacosOptions {
@@ -23,6 +24,8 @@ export interface NacosOptions {
   readonly settings?: Readonly<Record<string, string>> | undefined;
   /** More `-D` properties of the JVM: `"nacos.naming.push.pushTaskDelay": "500"`. */
   readonly properties?: Readonly<Record<string, string>> | undefined;
+  /** Default: where the run's setup found Nacos. */
+  readonly lane?: Lane | undefined;
 }
 
 /** The login of {@link NacosOptions}. */
@@ -32,7 +35,7 @@ export interface NacosAuth {
   readonly tokenSeconds?: number | undefined;
 }
 
-/** A real Nacos server of our own, standalone, running natively. */
+/** A real Nacos server of our own, standalone. */
 export interface NacosProcess extends AsyncDisposable {
   /** `http://127.0.0.1:PORT`; never with user info. */
   readonly url: string;
@@ -66,20 +69,16 @@ export interface NacosProcess extends AsyncDisposable {
  */
 export async function startNacos(options: NacosOptions = {}): Promise<NacosProcess> {
   const { version = "3.1", auth } = options;
-  const program = await nacosProgram(version);
+  const program = await nacosServer(version, options.lane);
   const port = options.port ?? (await freeNacosPort());
   const home = await homeOf(options, version, port);
   const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   const start = (): Promise<ServerProcess> =>
-    startServerProcess({
+    startServer({
       what: `Nacos ${version} on port ${port}`,
-      command: program.java,
-      args: [
-        ...jvmFlags(home, options.properties),
-        "-cp",
-        [home.conf, classPath(program)].join(":"),
-        "NacosServer",
-      ],
+      image: program.image,
+      container: { kind: "nacos", folders: [home.folder] },
+      ...program.command(home, options.properties ?? {}),
       isReady: async () => {
         const ca = options.tls?.authority.caPem;
         return (await statusOf(url + readyPath[version], { ca })) === 200;
@@ -108,7 +107,7 @@ export async function startNacos(options: NacosOptions = {}): Promise<NacosProce
     url,
     port,
     grpcPort: port + 1000,
-    version: nacosVersion(version, program),
+    version: program.version,
     logTail: () => running().logTail(),
     stop,
     kill: () => running().kill(),
@@ -120,20 +119,6 @@ export async function startNacos(options: NacosOptions = {}): Promise<NacosProce
     },
     [Symbol.asyncDispose]: stop,
   };
-}
-
-/** The server's jars and its class, fetched and compiled on first use. */
-export function nacosProgram(version: NacosVersion): Promise<JavaProgram> {
-  // The same from src/ and from dist/.
-  const sources = fileURLToPath(new URL(`../java/nacos-${version}`, import.meta.url));
-  return javaProgram(`nacos-${version}`, sources);
-}
-
-/** `3.1.0-bugfix (built by io.github.pig-mesh.nacos)`. */
-export function nacosVersion(version: NacosVersion, { jars }: JavaProgram): string {
-  const [, found = "?"] =
-    jars.map((jar) => /^nacos-naming-(\d.*)\.jar$/.exec(jar)).find(Boolean) ?? [];
-  return `${found} (built by ${builtBy[version]})`;
 }
 
 /**
@@ -156,45 +141,6 @@ const readyPath: Readonly<Record<NacosVersion, string>> = {
   "3.1": "/nacos/v3/admin/core/state/readiness",
   "2.5": "/nacos/v1/ns/operator/metrics",
 };
-
-const builtBy: Readonly<Record<NacosVersion, string>> = {
-  "3.1": "io.github.pig-mesh.nacos",
-  "2.5": "io.xuxiaowei.nacos",
-};
-
-function classPath(program: JavaProgram): string {
-  const first = (jar: string): boolean => jar.startsWith("hessian-4");
-  const rest = program.classPath((jar) => !first(jar) && !jar.startsWith("ecj-"));
-  return [...program.jars.filter(first).map(() => program.classPath(first)), rest].join(":");
-}
-
-/** A small and quickly started JVM. */
-function jvmFlags(home: NacosHome, properties: Readonly<Record<string, string>> = {}): string[] {
-  const all = {
-    "file.encoding": "UTF-8",
-    "java.io.tmpdir": join(home.folder, "tmp"),
-    // Before the settings are read.
-    "nacos.home": home.folder,
-    "nacos.logs.path": join(home.folder, "logs"),
-    "nacos.standalone": "true",
-    "user.home": home.folder,
-    // Changes are gathered for half a second before they are pushed; read before the settings, too.
-    "nacos.naming.push.pushTaskDelay": "20",
-    // Its database need not survive a power cut.
-    "derby.system.durability": "test",
-    ...properties,
-  };
-  return [
-    "-Xms128m",
-    "-Xmx384m",
-    "-XX:+UseSerialGC",
-    "-XX:TieredStopAtLevel=1",
-    ...["lang", "lang.reflect", "util"].map(
-      (name) => `--add-opens=java.base/java.${name}=ALL-UNNAMED`,
-    ),
-    ...Object.entries(all).map(([key, value]) => `-D${key}=${value}`),
-  ];
-}
 
 async function homeOf(
   { auth, tls, settings }: NacosOptions,

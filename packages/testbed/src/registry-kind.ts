@@ -1,12 +1,16 @@
-import { etcdProgram } from "./etcd-program.ts";
-import { etcdctlAt, startEtcd } from "./etcd.ts";
 import { consulApi } from "./consul-api.ts";
 import { consulProgram } from "./consul-program.ts";
 import { startConsul } from "./consul.ts";
-import { eurekaProgram, eurekaVersion, startEureka } from "./eureka.ts";
+import { etcdProgram } from "./etcd-program.ts";
+import { startEtcd } from "./etcd.ts";
+import { eurekaServer } from "./eureka-program.ts";
+import { startEureka } from "./eureka.ts";
 import { statusOf } from "./http-status.ts";
-import { probeZookeeper, startZookeeper, zookeeperProgram, zookeeperVersion } from "./zookeeper.ts";
-import { nacosProgram, nacosVersion, probeNacos, startNacos } from "./nacos.ts";
+import type { Lane } from "./lane.ts";
+import { nacosServer } from "./nacos-program.ts";
+import { probeNacos, startNacos } from "./nacos.ts";
+import { zookeeperServer } from "./zookeeper-program.ts";
+import { probeZookeeper, startZookeeper } from "./zookeeper.ts";
 
 /** One server of a kind, shared by all test files of a run. */
 export interface SharedServer {
@@ -23,10 +27,10 @@ export interface RegistryKind {
   readonly envName: string;
   /** Whether the server at a URL of the environment answers, and its version where it tells. */
   probe(url: string): Promise<string>;
-  /** Makes sure the server can be started here; its version. */
-  prepare(): Promise<string>;
+  /** Makes sure the server can be started in a lane; its version. */
+  prepare(lane: Lane): Promise<string>;
   /** Starts one with the defaults. */
-  start(): Promise<SharedServer>;
+  start(lane: Lane): Promise<SharedServer>;
 }
 
 /** All kinds the testbed knows. */
@@ -44,18 +48,23 @@ export const registryKinds: readonly RegistryKind[] = [
       if (status !== 200) throw new Error(`GET apps answers ${status}`);
       return "unknown (Eureka does not tell its version)";
     },
-    prepare: async () => eurekaVersion(await eurekaProgram()),
-    start: () => startEureka(),
+    prepare: async (lane) => (await eurekaServer(lane)).version,
+    start: (lane) => startEureka({ lane }),
   },
   {
     name: "etcd",
     envName: "ROLLCALL_ETCD_URL",
+    // Answered without a login, and by every member.
     probe: async (url) => {
-      const said = await etcdctlAt(url, "endpoint", "status", "-w", "json");
-      return /"version":"([^"]+)"/.exec(said)?.[1] ?? "unknown";
+      const said = await fetch(new URL("/version", new URL(url).origin), {
+        signal: AbortSignal.timeout(5000),
+      });
+      const { etcdserver: version } = (await said.json()) as { readonly etcdserver?: string };
+      if (version === undefined) throw new Error("GET /version does not answer as etcd does");
+      return version;
     },
-    prepare: async () => (await etcdProgram()).version,
-    start: () => startEtcd(),
+    prepare: async (lane) => (await etcdProgram(lane)).version,
+    start: (lane) => startEtcd({ lane }),
   },
   {
     name: "consul",
@@ -70,16 +79,16 @@ export const registryKinds: readonly RegistryKind[] = [
       const { Version: version } = (body as { Config?: { Version?: string } }).Config ?? {};
       return version ?? "unknown";
     },
-    prepare: async () => (await consulProgram()).version,
-    start: () => startConsul(),
+    prepare: async (lane) => (await consulProgram(lane)).version,
+    start: (lane) => startConsul({ lane }),
   },
   {
     name: "zookeeper",
     envName: "ROLLCALL_ZOOKEEPER_URL",
     probe: probeZookeeper,
-    prepare: async () => zookeeperVersion(await zookeeperProgram()),
-    start: async () => {
-      const server = await startZookeeper();
+    prepare: async (lane) => (await zookeeperServer(lane)).version,
+    start: async (lane) => {
+      const server = await startZookeeper({ lane });
       return { url: server.connectString, version: server.version, stop: () => server.stop() };
     },
   },
@@ -87,10 +96,10 @@ export const registryKinds: readonly RegistryKind[] = [
     name: "nacos",
     envName: "ROLLCALL_NACOS_URL",
     probe: (url) => probeNacos(url),
-    prepare: async () => {
-      const [v3, v2] = await Promise.all([nacosProgram("3.1"), nacosProgram("2.5")]);
-      return `${nacosVersion("3.1", v3)}, ${nacosVersion("2.5", v2)}`;
+    prepare: async (lane) => {
+      const [v3, v2] = await Promise.all([nacosServer("3.1", lane), nacosServer("2.5", lane)]);
+      return `${v3.version}, ${v2.version}`;
     },
-    start: () => startNacos(),
+    start: (lane) => startNacos({ lane }),
   },
 ];

@@ -1,7 +1,8 @@
-import { eurekaProgram, jvmFlags, serverClassPath, springEnvironment } from "./eureka.ts";
+import { eurekaProgram, jvmFlags, serverClassPath } from "./eureka-program.ts";
 import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import { springEnvironment } from "./spring-environment.ts";
 
 /** A Spring Boot service that registers itself, as users have them. */
 export interface SpringProviderOptions {
@@ -54,7 +55,7 @@ export async function startSpringProvider(options: SpringProviderOptions): Promi
     what: `the Spring provider ${options.appName} on port ${port}`,
     command: program.java,
     args: [...jvmFlags, "-cp", serverClassPath(program), "SpringProvider"],
-    env: springEnvironment(settings),
+    env: { ...process.env, ...springEnvironment(settings) },
     isReady: async () => (await statusOf(`${url}/port`)) === 200,
   });
   return { ...server, url, port };

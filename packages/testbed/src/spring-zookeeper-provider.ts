@@ -1,9 +1,10 @@
 import { fileURLToPath } from "node:url";
-import { jvmFlags, springEnvironment } from "./eureka.ts";
+import { jvmFlags } from "./eureka-program.ts";
 import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
 import { javaProgram } from "./java.ts";
 import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import { springEnvironment } from "./spring-environment.ts";
 
 // The same from src/ and from dist/.
 const sources = fileURLToPath(new URL("../java/zookeeper-spring", import.meta.url));
@@ -55,7 +56,7 @@ export async function startSpringZookeeperProvider(
       program.classPath((jar) => !jar.startsWith("ecj-")),
       "SpringZookeeperProvider",
     ],
-    env: springEnvironment(settings),
+    env: { ...process.env, ...springEnvironment(settings) },
     isReady: async () => (await statusOf(`${url}/port`)) === 200,
   });
   return { ...server, url, port };

@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import type { TestProject } from "vitest/node";
 import { type Found, find, required } from "./availability.ts";
+import { dockerEngine } from "./docker.ts";
 import { registryKinds } from "./registry-kind.ts";
 
 /**
@@ -20,6 +21,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   };
   try {
     await report(names, found);
+    await tellPassedOver(names, found);
     for (const [index, name] of names.entries()) {
       const shared = found[index]?.availability.shared;
       if (shared === undefined || !("reason" in shared)) continue;
@@ -36,6 +38,22 @@ export default async function setup(project: TestProject): Promise<() => Promise
     Object.fromEntries(names.map((name, index) => [name, found[index]!.availability])),
   );
   return stop;
+}
+
+/** That there is no engine is no news; that there is one and it did not do is. */
+async function tellPassedOver(names: readonly string[], found: readonly Found[]): Promise<void> {
+  for (const [index, name] of names.entries()) {
+    const reason = found[index]?.passedOver;
+    if (!reason || (await hasNoEngine())) continue;
+    process.stderr.write(`\n${name} is not run in the Docker engine: ${reason}\n`);
+  }
+}
+
+function hasNoEngine(): Promise<boolean> {
+  return dockerEngine().then(
+    () => false,
+    () => true,
+  );
 }
 
 async function report(names: readonly string[], found: readonly Found[]): Promise<void> {

@@ -25,6 +25,7 @@ export interface ZookeeperConfig {
 
 /** A folder with `zoo.cfg` and what it names. */
 export interface ZookeeperFiles {
+  readonly folder: string;
   readonly config: string;
   /** Flags of the JVM that belong to the files. */
   readonly flags: readonly string[];
@@ -87,6 +88,7 @@ export async function zookeeperFiles(given: ZookeeperConfig): Promise<ZookeeperF
   };
   await write();
   return {
+    folder,
     config: join(folder, "zoo.cfg"),
     flags,
     write,

@@ -1,6 +1,7 @@
 import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";
-import { startMember, zookeeperProgram, type ZookeeperProcess } from "./zookeeper.ts";
+import { startMember, type ZookeeperProcess } from "./zookeeper.ts";
+import { zookeeperServer } from "./zookeeper-program.ts";
 
 /** Three real ZooKeeper servers of one ensemble. */
 export interface ZookeeperEnsemble extends AsyncDisposable {
@@ -18,7 +19,7 @@ export interface ZookeeperEnsemble extends AsyncDisposable {
  * @throws Error as `startZookeeper` does.
  */
 export async function startZookeeperEnsemble(): Promise<ZookeeperEnsemble> {
-  const program = await zookeeperProgram();
+  const program = await zookeeperServer();
   const ids = [1, 2, 3];
   const settings: Record<string, string> = { initLimit: "25", syncLimit: "10" };
   const ports: number[] = [];

@@ -1,14 +1,10 @@
-import { fileURLToPath } from "node:url";
-import { jvmFlags } from "./eureka.ts";
 import { fourLetterWord } from "./four-letter-word.ts";
 import { freePort } from "./free-port.ts";
-import { type JavaProgram, javaProgram } from "./java.ts";
-import { type ServerProcess, startServerProcess } from "./server-process.ts";
+import type { Lane } from "./lane.ts";
+import type { ServerProcess } from "./server-process.ts";
+import { startServer } from "./start-server.ts";
 import { type ZookeeperConfig, zookeeperFiles, type ZookeeperTls } from "./zookeeper-config.ts";
-
-// The same from src/ and from dist/.
-const sources = fileURLToPath(new URL("../java/zookeeper", import.meta.url));
-const oldSources = fileURLToPath(new URL("../java/zookeeper-3.5", import.meta.url));
+import { oldZookeeperServer, type ZookeeperProgram, zookeeperServer } from "./zookeeper-program.ts";
 
 /** How a real ZooKeeper server is started. Without options: open, sessions of 400 ms to 60 s. */
 export interface ZookeeperOptions {
@@ -24,9 +20,11 @@ export interface ZookeeperOptions {
   readonly flags?: readonly string[] | undefined;
   /** `3.5`: a server that knows no recursive watches. Default: the newest there is. */
   readonly release?: "3.5" | undefined;
+  /** Default: where the run's setup found ZooKeeper. The old release runs natively in every lane. */
+  readonly lane?: Lane | undefined;
 }
 
-/** A real ZooKeeper server of our own, running natively. */
+/** A real ZooKeeper server of our own. */
 export interface ZookeeperProcess extends AsyncDisposable {
   /** `127.0.0.1:PORT`. */
   readonly connectString: string;
@@ -57,7 +55,8 @@ export interface ZookeeperProcess extends AsyncDisposable {
  */
 export async function startZookeeper(options: ZookeeperOptions = {}): Promise<ZookeeperProcess> {
   const port = options.port ?? (await freePort());
-  const program = options.release === "3.5" ? await oldProgram() : await zookeeperProgram();
+  const program =
+    options.release === "3.5" ? await oldZookeeperServer() : await zookeeperServer(options.lane);
   return startMember(
     program,
     {
@@ -73,28 +72,21 @@ export async function startZookeeper(options: ZookeeperOptions = {}): Promise<Zo
 
 /** Starts one server, alone or as a member of an ensemble whose others are started beside it. */
 export async function startMember(
-  program: JavaProgram,
+  program: ZookeeperProgram,
   config: ZookeeperConfig,
   flags: readonly string[] = [],
 ): Promise<ZookeeperProcess> {
   const files = await zookeeperFiles(config);
   const { port } = config;
   const mode = (): Promise<string | undefined> => modeOf("127.0.0.1", port);
+  const { command, args, env } = program.command(files.config, [...files.flags, ...flags]);
   const start = (): Promise<ServerProcess> =>
-    startServerProcess({
+    startServer({
       what: `ZooKeeper on port ${port}`,
-      command: program.java,
-      args: [
-        ...jvmFlags,
-        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-        "-Dzookeeper.forceSync=no",
-        ...files.flags,
-        ...flags,
-        "-cp",
-        classPath(program),
-        "ZookeeperServer",
-        files.config,
-      ],
+      image: program.image,
+      container: { kind: "zookeeper", folders: [files.folder], env },
+      command,
+      args,
       isReady: async () => (await mode()) !== undefined,
     });
   let server: ServerProcess;
@@ -112,7 +104,7 @@ export async function startMember(
     connectString: `127.0.0.1:${port}`,
     port,
     securePort: config.securePort,
-    version: zookeeperVersion(program),
+    version: program.version,
     logTail: () => server.logTail(),
     mode,
     stop,
@@ -129,28 +121,6 @@ export async function startMember(
   };
 }
 
-/** The server's and Curator's jars and our classes, fetched and compiled on first use. */
-export function zookeeperProgram(): Promise<JavaProgram> {
-  return javaProgram("zookeeper", sources);
-}
-
-/** The last release without recursive watches, run by the same class of ours. */
-async function oldProgram(): Promise<JavaProgram> {
-  const [launcher, program] = await Promise.all([
-    zookeeperProgram(),
-    javaProgram("zookeeper-3.5", oldSources),
-  ]);
-  return {
-    ...program,
-    classPath: (filter) => `${program.classPath(filter)}:${launcher.classPath(() => false)}`,
-  };
-}
-
-/** `3.9.5`. */
-export function zookeeperVersion({ jars }: JavaProgram): string {
-  return jars.map((jar) => /^zookeeper-(\d.*)\.jar$/.exec(jar)?.[1]).find(Boolean) ?? "?";
-}
-
 /** The version that a running server tells, asked at the first of its hosts that answers. */
 export async function probeZookeeper(connectString: string): Promise<string> {
   let failure: unknown;
@@ -164,10 +134,6 @@ export async function probeZookeeper(connectString: string): Promise<string> {
     }
   }
   throw failure;
-}
-
-function classPath(program: JavaProgram): string {
-  return program.classPath((jar) => !/^(ecj|curator|dubbo|guava|jackson|spring)-/.test(jar));
 }
 
 async function modeOf(host: string, port: number): Promise<string | undefined> {
