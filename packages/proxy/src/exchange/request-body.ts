@@ -6,6 +6,27 @@ import type { ExchangeLimits } from "./engine-parts.ts";
 /** Larger pieces are written beside the head, smaller ones are copied behind it: one system call either way. */
 const copyBytes = 8_192;
 
+/**
+ * Copies of this size, at hand again when they have left. A read is at most as large, and a new copy for each
+ * would have the garbage collected for every few hundred.
+ */
+const largestCopy = 65_536;
+const copies: Buffer[] = [];
+const mostCopies = 16;
+
+function copyOf(bytes: Buffer, from: number, to: number): Buffer {
+  if (to - from > largestCopy) return Buffer.from(bytes.subarray(from, to));
+  const copy = copies.pop() ?? Buffer.allocUnsafeSlow(largestCopy);
+  bytes.copy(copy, 0, from, to);
+  return copy.subarray(0, to - from);
+}
+
+function giveBack(copy: Buffer): void {
+  if (copy.buffer.byteLength === largestCopy && copies.length < mostCopies) {
+    copies.push(Buffer.from(copy.buffer));
+  }
+}
+
 /** A request's body on its way to a node. */
 export class RequestBody {
   readonly #framing: BodyFraming;
@@ -64,7 +85,9 @@ export class RequestBody {
       if (piece !== "" || tail !== "") node.writeText(piece + tail);
     } else {
       // The buffer is shared by all clients: what the kernel does not take at once must be ours.
-      node.writeBoth(text, Buffer.from(bytes.subarray(from, end)));
+      const copy = copyOf(bytes, from, end);
+      node.writeBoth(text, copy);
+      if (node.pendingBytes === 0) giveBack(copy);
       if (tail !== "") node.writeText(tail);
     }
     return framing.next;
