@@ -1,142 +1,78 @@
 /**
- * Each registry through our adapter and through the plain client library, side by side on one real server:
- * how soon a change is seen, what one change in a large service costs, and what a
- * thousand idle watches and a thousand registrations ask.
+ * Each registry through our adapter and through other clients, side by side on one real server: how soon a change
+ * is seen, how long a killed provider stays, what one change in a large service costs, and what idle
+ * consumers and providers ask.
  *
- *     pnpm bench registry [--only etcd,Consul] [--measures visible,large,idle,registered]
+ *     pnpm bench registry
+ *     pnpm bench registry --only etcd,zookeeper --measures visible,large
  */
-import { parseArgs } from "node:util";
+import { constants } from "node:os";
 
 import { backends } from "./registry/backends.ts";
-import { countingProxy } from "./registry/counting-proxy.ts";
-import { idleCount } from "./registry/idle.ts";
-import { largeCount } from "./registry/large.ts";
-import { registeredCount } from "./registry/registered.ts";
-import { runSide } from "./registry/run-side.ts";
-import type { Backend, Server, SideName } from "./registry/side.ts";
+import { measures } from "./registry/measures.ts";
+import { type Command, parseCommand, usage } from "./registry/options.ts";
+import { type RegistryResult, RegistryResultsFile } from "./registry/results.ts";
+import { type MeasureResult, runMeasure } from "./registry/run-measure.ts";
+import { tableHead, tableRow } from "./registry/table.ts";
 
-const { values } = parseArgs({
-  options: { only: { type: "string" }, measures: { type: "string" } },
-});
-const wanted = values.only?.split(",");
-const measures = values.measures?.split(",") ?? ["visible", "large", "idle", "registered"];
-const sides = ["ours", "theirs"] as const;
+const names = {
+  registries: backends.map(({ name }) => name),
+  measures: measures.map(({ name }) => name),
+  sides: [...new Set(backends.flatMap(({ sides }) => Object.keys(sides)))],
+};
+const command = parseCommand(process.argv.slice(2), names);
 
-function row(what: string, ours: string, theirs: string, goal: string): void {
-  console.log(`${what.padEnd(52)} ${ours.padStart(12)} ${theirs.padStart(12)}  ${goal}`);
+// Leaving by `exit` has everything that was started stopped on the way.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => process.exit(128 + constants.signals[signal]));
 }
 
-const shown = (value: number | undefined): string =>
-  value === undefined || Number.isNaN(value)
-    ? "–"
-    : value >= 100
-      ? value.toFixed(0)
-      : value.toPrecision(3);
+switch (command.kind) {
+  case "help":
+    process.stdout.write(
+      usage(names, Object.fromEntries(measures.map(({ name, about }) => [name, about]))),
+    );
+    break;
+  case "wrong":
+    console.error(`pnpm bench registry: ${command.message}`);
+    process.exitCode = 2;
+    break;
+  case "measure":
+    await run(command);
+}
 
-async function both(
-  backend: Backend,
-  measure: string,
-  run: (side: SideName) => Promise<Readonly<Record<string, number>>>,
-): Promise<Record<SideName, Readonly<Record<string, number>>>> {
-  const found: Partial<Record<SideName, Readonly<Record<string, number>>>> = {};
-  for (const side of sides) {
-    try {
-      found[side] = await run(side);
-    } catch (error) {
-      console.error(`${backend.name} ${side} ${measure}: ${String(error)}`);
-      found[side] = {};
+async function run(asked: Extract<Command, { kind: "measure" }>): Promise<void> {
+  const file = new RegistryResultsFile(asked);
+  const results: RegistryResult[] = [];
+  const { amounts, defaults } = asked;
+  for (const backend of backends) {
+    if (!asked.registries.includes(backend.name)) continue;
+    const sides = Object.keys(backend.sides).filter((side) => asked.sides?.includes(side) ?? true);
+    const clients = await Promise.all(
+      sides.map(async (side) => [side, (await backend.sides[side]?.version()) ?? "?"] as const),
+    );
+    const found: Record<string, MeasureResult> = {};
+    results.push({
+      registry: backend.name,
+      clients: Object.fromEntries(clients),
+      measures: found,
+    });
+    for (const measure of measures) {
+      if (!asked.measures.includes(measure.name)) continue;
+      const isFirst = Object.keys(found).length === 0;
+      const result = await runMeasure(measure, { backend, sides, amounts, defaults });
+      found[measure.name] = result;
+      file.save(results);
+      if (isFirst) {
+        console.log(`\n${backend.name} ${result.server}${defaults ? ", as it comes" : ""}`);
+        for (const [side, version] of clients) console.log(`  ${side}: ${version}`);
+        console.log(tableHead(sides));
+      }
+      for (const row of result.rows) console.log(tableRow(row, sides));
+      for (const note of result.notes) console.log(`    ${measure.name}: ${note}`);
+      const isMissed = result.rows.some(({ goal }) => goal?.met === false);
+      if (result.failed || isMissed) process.exitCode = 1;
     }
   }
-  return found as Record<SideName, Readonly<Record<string, number>>>;
-}
-
-async function measureVisible(backend: Backend, server: Server): Promise<void> {
-  const found = await both(backend, "visible", (side) =>
-    runSide(backend.name, side, "visible", server.url, async () => {}),
-  );
-  for (const key of ["p50", "p99"]) {
-    const [ours, theirs] = [found.ours[key], found.theirs[key]];
-    const met = (ours ?? Infinity) <= 1.5 * (theirs ?? 0);
-    if (!met) process.exitCode = 1;
-    row(
-      `change to visible, ${key}, ms`,
-      shown(ours),
-      shown(theirs),
-      `goal <= 1.5 x ${met ? "met" : "MISSED"}`,
-    );
-  }
-}
-
-async function measureLarge(backend: Backend, server: Server): Promise<void> {
-  await server.fill("large", largeCount);
-  const found = await both(backend, "large", (side) =>
-    runSide(backend.name, side, "large", server.url, ({ index = 0, version = "" }) =>
-      server.change("large", index, version),
-    ),
-  );
-  const { ours, theirs } = found;
-  const met = (ours["cpuMs"] ?? Infinity) <= 10;
-  if (!met) process.exitCode = 1;
-  row(
-    `one change in ${largeCount} nodes, ms CPU`,
-    shown(ours["cpuMs"]),
-    shown(theirs["cpuMs"]),
-    `goal <= 10 ${met ? "met" : "MISSED"}`,
-  );
-  row(
-    "memory per node, bytes",
-    shown(ours["bytesPerNode"]),
-    shown(theirs["bytesPerNode"]),
-    "goal <= 1024",
-  );
-}
-
-/** Counts what a side sends while nothing changes. */
-async function counted(
-  backend: Backend,
-  server: Server,
-  measure: "idle" | "registered",
-): Promise<Record<SideName, Readonly<Record<string, number>>>> {
-  return both(backend, measure, async (side) => {
-    await using proxy = await countingProxy(Number(new URL(server.url).port));
-    let [begun, ended, connections] = [0, 0, 0];
-    const url = `http://127.0.0.1:${proxy.port}`;
-    const { seconds = 1, watched = 0 } = await runSide(
-      backend.name,
-      side,
-      measure,
-      url,
-      async ({ ask }) => {
-        if (ask === "begin") begun = proxy.requests;
-        else [ended, connections] = [proxy.requests, proxy.connections];
-      },
-    );
-    return { perSecond: (ended - begun) / seconds, connections, watched };
-  });
-}
-
-async function measureIdle(backend: Backend, server: Server): Promise<void> {
-  const { ours, theirs } = await counted(backend, server, "idle");
-  const what = `${idleCount} idle services`;
-  row(`${what}: requests per second`, shown(ours["perSecond"]), shown(theirs["perSecond"]), "");
-  row(`${what}: connections`, shown(ours["connections"]), shown(theirs["connections"]), "");
-  row(`${what}: watched`, shown(ours["watched"]), shown(theirs["watched"]), "");
-}
-
-async function measureRegistered(backend: Backend, server: Server): Promise<void> {
-  const { ours, theirs } = await counted(backend, server, "registered");
-  const what = `${registeredCount} registrations`;
-  row(`${what}: requests per second`, shown(ours["perSecond"]), shown(theirs["perSecond"]), "");
-  row(`${what}: connections`, shown(ours["connections"]), shown(theirs["connections"]), "");
-}
-
-for (const backend of backends) {
-  if (wanted !== undefined && !wanted.includes(backend.name)) continue;
-  await using server = await backend.start();
-  console.log(`\n${backend.name} ${server.version}`);
-  row("", "rollcall", backend.plain, "");
-  if (measures.includes("visible")) await measureVisible(backend, server);
-  if (measures.includes("large")) await measureLarge(backend, server);
-  if (measures.includes("idle")) await measureIdle(backend, server);
-  if (measures.includes("registered")) await measureRegistered(backend, server);
+  console.log(`\n${file.path}`);
 }

@@ -19,7 +19,7 @@ export { javaProgram } from "./java.ts";
 export type { JavaProgram } from "./java.ts";
 export { startNacos } from "./nacos.ts";
 export type { NacosAuth, NacosOptions, NacosProcess } from "./nacos.ts";
-export { startNacosClient } from "./nacos-client.ts";
+export { nacosClientVersion, startNacosClient } from "./nacos-client.ts";
 export type { NacosClient } from "./nacos-client.ts";
 export type { NacosVersion } from "./nacos-version.ts";
 export { startSpringProvider } from "./spring-provider.ts";

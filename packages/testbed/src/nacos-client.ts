@@ -19,6 +19,19 @@ export interface NacosClient extends AsyncDisposable {
   run(...words: readonly string[]): Promise<string>;
   /** The newest that subscriptions of a service heard: `IP:PORT WEIGHT HEALTHY`, with commas between. */
   heard(service: string): string | undefined;
+  /**
+   * Follows a service by one key of the metadata.
+   *
+   * @param onNews  Called with what has changed: `IP:PORT` and its value, `undefined` when the instance is gone.
+   */
+  follow(
+    service: string,
+    group: string,
+    key: string,
+    onNews: (changed: readonly (readonly [string, string | undefined])[]) => void,
+  ): Promise<void>;
+  /** Of the Java process. */
+  readonly pid: number | undefined;
   /** Ends it as a crash does. */
   kill(): Promise<void>;
 }
@@ -62,10 +75,12 @@ export async function startNacosClient(
   });
   child.stdin.on("error", () => {});
   const news = new Map<string, string>();
+  const followers = new Map<string, (news: string) => void>();
   const waiting: PromiseWithResolvers<string>[] = [];
   createInterface({ input: child.stdout }).on("line", (line) => {
     const [kind = "", ...words] = line.split("\t");
     if (kind === "event") news.set(words[0] ?? "", words[1] ?? "");
+    else if (kind === "news") followers.get(words[0] ?? "")?.(words[1] ?? "");
     else if (kind === "error") waiting.shift()?.reject(new Error(words.join(" ")));
     else if (kind === "ok" || kind === "ready") waiting.shift()?.resolve(words.join(" "));
   });
@@ -98,13 +113,38 @@ export async function startNacosClient(
     throw error;
   }
   return {
-    version:
-      program.jars.map((jar) => /^nacos-client-(\d.*)\.jar$/.exec(jar)?.[1]).find(Boolean) ?? "?",
+    version: versionOf(program),
+    pid: child.pid,
     run: (...words) => say(words.join("\t")),
     heard: (service) => news.get(service),
+    async follow(service, group, key, onNews) {
+      followers.set(service, (changes) => {
+        onNews(
+          changes.split(",").flatMap((change): (readonly [string, string | undefined])[] => {
+            if (change === "") return [];
+            const [address = "", value] = change.split("=");
+            return [[address, value]];
+          }),
+        );
+      });
+      await say(["follow", service, group, key].join("\t"));
+    },
     kill,
     [Symbol.asyncDispose]: kill,
   };
+}
+
+/**
+ * The version of the client, which is fetched and compiled on first use.
+ *
+ * @throws Error saying what is missing
+ */
+export async function nacosClientVersion(): Promise<string> {
+  return versionOf(await clientProgram());
+}
+
+function versionOf({ jars }: JavaProgram): string {
+  return jars.map((jar) => /^nacos-client-(\d.*)\.jar$/.exec(jar)?.[1]).find(Boolean) ?? "?";
 }
 
 function clientProgram(): Promise<JavaProgram> {

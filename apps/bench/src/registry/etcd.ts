@@ -1,40 +1,49 @@
-import { createDiscovery, type Registration } from "@rollcall/core";
 import { etcdRegistry } from "@rollcall/etcd";
 import { startEtcd } from "@rollcall/testbed";
 import { Etcd3 } from "etcd3";
 
-import type { Backend, Side } from "./side.ts";
+import { ourSide, ourVersion, versionOfPackage } from "./our-side.ts";
+import { type Backend, hostOf, type Side, type SideSettings } from "./side.ts";
 
-const ttlS = 30;
-
-function record(version: string): string {
-  return JSON.stringify({ v: 1, host: "10.0.0.1", port: 8080, metadata: { version } });
-}
-
-function versionOf(value: string): string {
-  return (JSON.parse(value) as { metadata: { version: string } }).metadata.version;
-}
+/** Leases of one second need the short election that the testbed's server has. */
+const leaseS = ({ lease }: SideSettings): number => (lease === "shortest" ? 1 : 30);
 
 /** etcd, and its npm client `etcd3`. */
 export const etcd: Backend = {
   name: "etcd",
-  plain: "etcd3",
-  async start() {
-    const server = await startEtcd();
+  changes: 2_000,
+  sides: {
+    rollcall: {
+      version: () => ourVersion,
+      make: (url, settings) =>
+        ourSide(etcdRegistry({ hosts: url, ttlMs: leaseS(settings) * 1_000 })),
+    },
+    etcd3: {
+      version: () => versionOfPackage("etcd3"),
+      make: plain,
+      notes: { gone: "its manual's TTL is an argument; it has ours" },
+    },
+  },
+  async start(kind) {
+    const usual = { "heartbeat-interval": "100", "election-timeout": "1000" };
+    const server = await startEtcd({ flags: kind === "default" ? usual : {} });
     const client = new Etcd3({ hosts: server.url });
     return {
       url: server.url,
       version: server.version,
-      async fill(service, count) {
-        for (let from = 0; from < count; from += 100) {
-          const some = Array.from({ length: Math.min(100, count - from) }, (_, at) => from + at);
+      ports: [{ offset: 0, wire: "http2" }],
+      async fill(service, from, count) {
+        for (let at = from; at < from + count; at += 100) {
+          const length = Math.min(100, from + count - at);
           await Promise.all(
-            some.map((at) => client.put(`/rollcall/${service}/n${at}`).value(record("0"))),
+            Array.from({ length }, (_, step) =>
+              client.put(`/rollcall/${service}/n${at + step}`).value(record(at + step, "0")),
+            ),
           );
         }
       },
       change: async (service, index, version) => {
-        await client.put(`/rollcall/${service}/n${index}`).value(record(version));
+        await client.put(`/rollcall/${service}/n${index}`).value(record(index, version));
       },
       async [Symbol.asyncDispose]() {
         client.close();
@@ -42,60 +51,44 @@ export const etcd: Backend = {
       },
     };
   },
-  ours(url): Side {
-    const registry = etcdRegistry({ hosts: url, ttlMs: ttlS * 1_000 });
-    const discovery = createDiscovery(registry);
-    const registrations = new Map<string, Registration>();
-    return {
-      async register(service, version) {
-        const known = registrations.get(service);
-        if (known !== undefined) return known.update({ metadata: { version } });
-        const node = { service, id: "n0", host: "10.0.0.1", port: 8080, metadata: { version } };
-        registrations.set(service, await registry.register(node));
-      },
-      async watch(service, onChange) {
-        const view = discovery.service(service);
-        await view.ready();
-        void (async () => {
-          for await (const { all } of view) {
-            onChange(new Map(all.map((node) => [node.id, node.metadata["version"] ?? ""])));
-          }
-        })();
-      },
-      async [Symbol.asyncDispose]() {
-        await discovery[Symbol.asyncDispose]();
-        await registry[Symbol.asyncDispose]();
-      },
-    };
-  },
-  theirs(url): Side {
-    const client = new Etcd3({ hosts: url });
-    const lease = client.lease(ttlS);
-    return {
-      async register(service, version) {
-        await lease.put(`/rollcall/${service}/n0`).value(record(version));
-      },
-      async watch(service, onChange) {
-        const prefix = `/rollcall/${service}/`;
-        const versions = new Map<string, string>();
-        const watcher = await client.watch().prefix(prefix).create();
-        watcher.on("put", ({ key, value }) => {
-          versions.set(key.toString().slice(prefix.length), versionOf(value.toString()));
-          onChange(versions);
-        });
-        watcher.on("delete", ({ key }) => {
-          versions.delete(key.toString().slice(prefix.length));
-          onChange(versions);
-        });
-        for (const [key, value] of Object.entries(await client.getAll().prefix(prefix).strings())) {
-          versions.set(key.slice(prefix.length), versionOf(value));
-        }
-        onChange(versions);
-      },
-      async [Symbol.asyncDispose]() {
-        await lease.revoke();
-        client.close();
-      },
-    };
-  },
 };
+
+function plain(url: string, settings: SideSettings): Side {
+  // Clients of one process would share a connection otherwise.
+  const client = new Etcd3({ hosts: url, grpcOptions: { "grpc.use_local_subchannel_pool": 1 } });
+  const lease = client.lease(leaseS(settings));
+  return {
+    async register(service, version) {
+      await lease.put(`/rollcall/${service}/n0`).value(record(0, version));
+    },
+    async watch(service, onChange) {
+      const prefix = `/rollcall/${service}/`;
+      const versions = new Map<string, string>();
+      const watcher = await client.watch().prefix(prefix).create();
+      watcher.on("put", ({ key, value }) => {
+        versions.set(key.toString().slice(prefix.length), versionOf(value.toString()));
+        onChange(versions);
+      });
+      watcher.on("delete", ({ key }) => {
+        versions.delete(key.toString().slice(prefix.length));
+        onChange(versions);
+      });
+      for (const [key, value] of Object.entries(await client.getAll().prefix(prefix).strings())) {
+        versions.set(key.slice(prefix.length), versionOf(value));
+      }
+      onChange(versions);
+    },
+    async [Symbol.asyncDispose]() {
+      await lease.revoke();
+      client.close();
+    },
+  };
+}
+
+function record(index: number, version: string): string {
+  return JSON.stringify({ v: 1, host: hostOf(index), port: 8080, metadata: { version } });
+}
+
+function versionOf(value: string): string {
+  return (JSON.parse(value) as { metadata: { version: string } }).metadata.version;
+}

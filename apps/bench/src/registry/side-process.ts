@@ -1,42 +1,35 @@
-/** One side of one measurement, in a process of its own: its CPU and memory are nobody else's. */
+/** Clients of one registry in a process of their own: their CPU and memory are nobody else's. */
 import { backends } from "./backends.ts";
-import { idle } from "./idle.ts";
-import { large } from "./large.ts";
-import { registered } from "./registered.ts";
-import type { SideName } from "./side.ts";
-import { visible } from "./visible.ts";
+import { sideCalls } from "./side-calls.ts";
+import type { SideSettings } from "./side.ts";
 
-const [name = "", sideName = "ours", measure = "", url = ""] = process.argv.slice(2);
-const backend = backends.find((one) => one.name === name);
-if (backend === undefined) throw new Error(`no backend ${name}`);
-const side = backend[sideName as SideName](url);
+const [backendName = "", sideName = "", url = "", settings = "{}"] = process.argv.slice(2);
+const backend = backends.find(({ name }) => name === backendName);
+const spec = backend?.sides[sideName];
+if (backend === undefined || spec === undefined) throw new Error(`no ${backendName} ${sideName}`);
 
-let answered = (): void => undefined;
-process.on("message", () => answered());
-function ask(question: object): Promise<void> {
-  return new Promise((resolve) => {
-    answered = resolve;
-    process.send?.(question);
-  });
+const calls = sideCalls({
+  backend,
+  sideName,
+  url,
+  settings: JSON.parse(settings) as SideSettings,
+});
+
+interface Question {
+  readonly id: number;
+  readonly call: keyof typeof calls;
+  readonly args: readonly unknown[];
 }
 
-async function measured(): Promise<object> {
-  switch (measure) {
-    case "visible":
-      return visible(side);
-    case "large":
-      return large(side, (index, version) => ask({ ask: "change", index, version }));
-    case "idle":
-      return idle(side, (moment) => ask({ ask: moment }));
-    case "registered":
-      return registered(side, (moment) => ask({ ask: moment }));
-    default:
-      throw new Error(`no measure ${measure}`);
+async function answer({ id, call, args }: Question): Promise<void> {
+  try {
+    const act = calls[call] as (...args: readonly unknown[]) => unknown;
+    process.send?.({ id, value: (await act(...args)) ?? null });
+  } catch (error) {
+    process.send?.({ id, error: error instanceof Error ? error.message : String(error) });
   }
 }
 
-process.send?.({ result: await measured() });
-// A client that cannot be ended must not end the benchmark.
-setTimeout(() => process.exit(0), 5_000).unref();
-await side[Symbol.asyncDispose]();
-process.disconnect();
+process.on("message", (question: Question) => void answer(question));
+// The parent is gone, or done with us; some clients cannot be ended otherwise.
+process.on("disconnect", () => process.exit());

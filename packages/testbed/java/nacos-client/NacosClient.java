@@ -17,9 +17,10 @@ import java.util.stream.Collectors;
 /**
  * The official Java client, told what to do line by line on its standard input, with words between tabs:
  * {@code register SERVICE GROUP IP PORT WEIGHT CLUSTER [KEY=VALUE…]}, {@code batch SERVICE GROUP IP PORT…},
- * {@code deregister SERVICE GROUP IP PORT CLUSTER}, {@code subscribe SERVICE GROUP},
+ * {@code deregister SERVICE GROUP IP PORT CLUSTER}, {@code subscribe SERVICE GROUP}, {@code follow SERVICE GROUP KEY},
  * {@code list SERVICE GROUP}, {@code select SERVICE GROUP}, {@code sign ACCESSKEY SECRETKEY SERVICE GROUP}. Answers {@code ok}, {@code ok ANSWER} or {@code error
- * MESSAGE} to each; what a subscription hears comes as {@code event SERVICE INSTANCES}.
+ * MESSAGE} to each; what a subscription hears comes as {@code event SERVICE INSTANCES}, what a follower hears as
+ * {@code news SERVICE CHANGES}: IP:PORT=VALUE of the metadata's key, IP:PORT alone when it is gone, with commas between.
  */
 public class NacosClient {
   private static NamingService naming;
@@ -73,6 +74,13 @@ public class NacosClient {
           say("event\t" + words[1] + "\t" + text(news.getInstances()));
         });
         return "";
+      case "follow": {
+        Map<String, String> known = new HashMap<>();
+        naming.subscribe(words[1], words[2], event -> {
+          say("news\t" + words[1] + "\t" + changes(known, ((NamingEvent) event).getInstances(), words[3]));
+        });
+        return "";
+      }
       case "list":
         return text(naming.getAllInstances(words[1], words[2], false));
       case "select":
@@ -82,6 +90,24 @@ public class NacosClient {
       default:
         throw new IllegalArgumentException("unknown command " + words[0]);
     }
+  }
+
+  /** What is other than {@code known}, which becomes what is there. */
+  private static synchronized String changes(Map<String, String> known, List<Instance> instances, String key) {
+    List<String> changed = new ArrayList<>();
+    Map<String, String> now = new HashMap<>();
+    for (Instance one : instances) {
+      String address = one.getIp() + ":" + one.getPort();
+      String value = String.valueOf(one.getMetadata().get(key));
+      now.put(address, value);
+      if (!value.equals(known.get(address))) changed.add(address + "=" + value);
+    }
+    for (String address : known.keySet()) {
+      if (!now.containsKey(address)) changed.add(address);
+    }
+    known.clear();
+    known.putAll(now);
+    return String.join(",", changed);
   }
 
   /** What the client would send with a request about a service. */

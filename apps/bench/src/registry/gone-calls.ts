@@ -1,0 +1,68 @@
+import { setTimeout as pause } from "node:timers/promises";
+
+import type { SideMaker } from "./side-calls.ts";
+import { type SideHandle, startSide } from "./side-handle.ts";
+
+const deadlineMs = 600_000;
+
+/** The part of `gone` in a consumer's process: it has the clock, and kills. */
+export interface GoneCalls {
+  /**
+   * Starts a provider for each service, follows the services, kills each provider with SIGKILL. From each kill to the
+   * moment the consumer is without the node, in ms.
+   *
+   * @param services  Each has one more node, `n1`, that stays.
+   * @param url  For the providers.
+   * @param phaseMs  Each is killed so much later at most, at random: where in its heartbeats it dies is chance.
+   */
+  goneTurn(services: readonly string[], phaseMs: number): Promise<number[]>;
+}
+
+export function goneCalls({ backend, sideName, url, settings, first }: SideMaker): GoneCalls {
+  async function one(service: string, phaseMs: number, provider: SideHandle): Promise<number> {
+    const consumer = await first();
+    let has = false;
+    let heard = (): void => undefined;
+    const becomes = async (wanted: boolean): Promise<void> => {
+      const late = Promise.withResolvers<never>();
+      const timer = setTimeout(
+        () =>
+          late.reject(new Error(`${wanted ? "not there" : "still there"} after ${deadlineMs} ms`)),
+        deadlineMs,
+      );
+      const changed = new Promise<void>((resolve) => {
+        heard = () => {
+          if (has === wanted) resolve();
+        };
+        heard();
+      });
+      await Promise.race([changed, late.promise]).finally(() => clearTimeout(timer));
+    };
+    await provider.call("register", service, "1");
+    await consumer.watch(service, (versions) => {
+      has = versions.get("n0") !== undefined;
+      heard();
+    });
+    await becomes(true);
+    await pause((backend.sides[sideName]?.steadyMs ?? 0) + Math.random() * phaseMs);
+    await becomes(true);
+    const pid = await provider.call("pid");
+    const killedAtMs = performance.now();
+    provider.kill(pid);
+    await becomes(false);
+    return performance.now() - killedAtMs;
+  }
+
+  return {
+    async goneTurn(services, phaseMs) {
+      const providers = services.map(() => startSide(backend, sideName, url, settings));
+      try {
+        return await Promise.all(
+          services.map((service, at) => one(service, phaseMs, providers[at] as SideHandle)),
+        );
+      } finally {
+        await Promise.all(providers.map((provider) => provider[Symbol.asyncDispose]()));
+      }
+    },
+  };
+}
