@@ -10,6 +10,7 @@ const atOnce = 20;
 
 /** A lease of one second; the server counts it twice. */
 const shortestMs = 1_000;
+const beatMs = 333;
 
 /** Eureka, and its npm client `eureka-js-client`. */
 export const eureka: Backend = {
@@ -25,7 +26,7 @@ export const eureka: Backend = {
             servers: url,
             ...(intervalMs === undefined ? {} : { intervalMs }),
             ...(lease === "shortest"
-              ? { lease: { durationMs: shortestMs, renewalIntervalMs: shortestMs / 3 } }
+              ? { lease: { durationMs: shortestMs, renewalIntervalMs: beatMs } }
               : {}),
           }),
         ),
@@ -86,6 +87,6 @@ export const eureka: Backend = {
 function plainSettings({ lease, intervalMs }: SideSettings): Parameters<typeof plainEureka>[1] {
   return {
     intervalMs,
-    ...(lease === "shortest" ? { leaseS: shortestMs / 1_000, beatMs: shortestMs / 3 } : {}),
+    ...(lease === "shortest" ? { leaseS: shortestMs / 1_000, beatMs } : {}),
   };
 }

@@ -61,6 +61,7 @@ export const nacos: Backend = {
           weight: "1",
           metadata: JSON.stringify({
             version,
+            "rollcall.id": `n${index}`,
             "preserved.heart.beat.timeout": String(hourMs),
             "preserved.ip.delete.timeout": String(hourMs),
           }),
