@@ -15,7 +15,6 @@ interface JsEureka {
   register(done: (error?: Error | null) => void): void;
   getInstancesByAppId(app: string): readonly JsInstance[];
   on(event: "registryUpdated", listener: () => void): void;
-  once(event: "registryUpdated", listener: () => void): void;
 }
 
 const { Eureka } = createRequire(import.meta.url)("eureka-js-client") as {
@@ -36,6 +35,7 @@ export function plainEureka(url: string, settings: PlainEurekaSettings): Side {
   const { intervalMs, leaseS = 90, beatMs } = settings;
   const serviceUrls = { default: [new URL("apps/", url).href] };
   const registered = new Map<string, JsEureka>();
+  const looks: (() => void)[] = [];
   let reader: Promise<JsEureka> | undefined;
   return {
     async register(service, version) {
@@ -67,6 +67,9 @@ export function plainEureka(url: string, settings: PlainEurekaSettings): Side {
             ...(intervalMs === undefined ? {} : { registryFetchInterval: intervalMs }),
           },
         });
+        client.on("registryUpdated", () => {
+          for (const look of looks) look();
+        });
         await done((end) => client.start(end));
         return client;
       })();
@@ -78,7 +81,7 @@ export function plainEureka(url: string, settings: PlainEurekaSettings): Side {
           get: (id) => found.find(({ ipAddr }) => idOf(ipAddr) === id)?.metadata["version"],
         });
       };
-      client.on("registryUpdated", look);
+      looks.push(look);
       look();
     },
     async [Symbol.asyncDispose]() {

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from "node:timers/promises";
+
 import { eurekaRegistry } from "@rollcall/eureka";
 import { startEureka } from "@rollcall/testbed";
 
@@ -7,6 +9,8 @@ import type { Backend, SideSettings } from "./side.ts";
 
 const dayS = 86_400;
 const atOnce = 20;
+/** How long a change stays in the server's deltas; by default 180 s. */
+const retentionMs = 10_000;
 
 /** A lease of one second; the server counts it twice. */
 const shortestMs = 1_000;
@@ -48,7 +52,13 @@ export const eureka: Backend = {
             // Self-preservation stays off: with it, a few that are killed stay for ever.
             settings: { "eureka.server.eviction-interval-timer-in-ms": "60000" },
           }
-        : {},
+        : {
+            settings: {
+              // Ten thousand that have just registered are not in every delta for the next three minutes.
+              "eureka.server.retention-time-in-m-s-in-delta-queue": String(retentionMs),
+              "eureka.server.delta-retention-timer-interval-in-ms": "1000",
+            },
+          },
     );
     const write = async (service: string, index: number, version: string): Promise<void> => {
       const answer = await fetch(`${server.url}apps/${service}`, {
@@ -77,6 +87,7 @@ export const eureka: Backend = {
           const length = Math.min(atOnce, from + count - at);
           await Promise.all(Array.from({ length }, (_, step) => write(service, at + step, "0")));
         }
+        if (count > atOnce) await pause(retentionMs + 2_000);
       },
       change: write,
       [Symbol.asyncDispose]: () => server.stop(),

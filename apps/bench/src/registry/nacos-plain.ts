@@ -30,6 +30,8 @@ const shortest = {
 
 /** The `nacos` package as its README shows it. */
 export async function plainNacos(url: string, lease: SideSettings["lease"]): Promise<Side> {
+  // It prints every query that fails, with its stack, and offers no other way to hear of it.
+  console.error = () => undefined;
   const client = new NacosNamingClient({
     logger: silent,
     serverList: new URL(url).host,

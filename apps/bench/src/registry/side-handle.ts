@@ -1,4 +1,4 @@
-import { fork } from "node:child_process";
+import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
@@ -23,6 +23,11 @@ type Answer =
   | { readonly id: number; readonly value: unknown }
   | { readonly id: number; readonly error: string };
 
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts one. */
 export function startSide(
   backend: Backend,
@@ -34,12 +39,12 @@ export function startSide(
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const stop = (): void => void child.kill("SIGKILL");
-  process.once("exit", stop);
+  running.add(child);
   const waiting = new Map<number, PromiseWithResolvers<unknown>>();
   let isOver = false;
   const ended = once(child, "exit").then(() => {
     isOver = true;
-    process.off("exit", stop);
+    running.delete(child);
     for (const { reject } of waiting.values())
       reject(new Error(`the process of ${name} has ended`));
     return undefined;
