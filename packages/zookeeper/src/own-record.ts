@@ -53,6 +53,10 @@ export class OwnRecord implements RecordCalls {
   #unlisten = (): void => undefined;
   /** Something may have happened to the record since it was read. */
   #isDoubtful = true;
+  /** How often something did. */
+  #events = 0;
+  /** The record as it was read last. */
+  #stored: Stored | undefined;
 
   constructor(context: OwnRecordContext) {
     this.#context = context;
@@ -116,8 +120,10 @@ export class OwnRecord implements RecordCalls {
     const link = await session.link(signal);
     const holder = holders.get(path);
     if (!this.#entered || holder === undefined) holders.set(path, this);
-    // Most often there is nothing yet; a first look would only cost time.
-    let stored = this.#entered ? await this.#read(link, signal) : undefined;
+    // Most often there is nothing yet, and later what was read last; a look would only cost time.
+    let stored = this.#entered
+      ? (this.#known(link) ?? (await this.#read(link, signal)))
+      : undefined;
     for (let round = 0; round < maxRounds; round += 1) {
       const found = stored && this.#takeOver(stored, link);
       if (previous !== undefined) this.#forgetEdits(node, previous);
@@ -128,10 +134,15 @@ export class OwnRecord implements RecordCalls {
         return;
       }
       this.#sessionId = link.sessionId;
+      const events = this.#events;
       const writing = this.#write(link, stored, this.#next(node), isOurs, signal);
       // The look that follows a write sees it, and sets the watch that every look sets.
-      const [, now] = await Promise.all([writing, this.#read(link, signal)]);
+      const [end, now] = await Promise.all([writing, this.#read(link, signal)]);
       stored = now;
+      // The watch of the look before told of this write; a second event is somebody else's.
+      if (end === "done" && now !== undefined && this.#events - events <= 1) {
+        this.#isDoubtful = false;
+      }
     }
     throw this.#error("UNAVAILABLE", "others change the record all the time");
   }
@@ -226,6 +237,11 @@ export class OwnRecord implements RecordCalls {
     });
   }
 
+  /** The record as it must be, for its watch has told nothing since it was read on this link. */
+  #known(link: Link): Stored | undefined {
+    return this.#link === link && !this.#isDoubtful ? this.#stored : undefined;
+  }
+
   /** Reads the record and watches it from then on. */
   async #read(link: Link, signal: AbortSignal): Promise<Stored | undefined> {
     const { path } = this.#context;
@@ -234,11 +250,14 @@ export class OwnRecord implements RecordCalls {
       this.#link = link;
       this.#unlisten = link.listen(path, () => {
         this.#isDoubtful = true;
+        this.#events += 1;
       });
     }
     this.#isDoubtful = false;
+    this.#stored = undefined;
     try {
       const stored = await link.read(path, signal, true);
+      this.#stored = stored;
       // Nothing is watched where nothing is.
       if (stored === undefined) this.#isDoubtful = true;
       return stored;
