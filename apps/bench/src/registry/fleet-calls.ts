@@ -51,7 +51,7 @@ export function fleetCalls({ first, another }: SideMaker): FleetCalls {
 }
 
 async function pooled(tasks: readonly (() => Promise<void>)[]): Promise<void> {
-  const left = [...tasks].reverse();
+  const left = tasks.toReversed();
   const worker = async (): Promise<void> => {
     for (let task = left.pop(); task !== undefined; task = left.pop()) await task();
   };

@@ -25,9 +25,9 @@ export interface SideContext {
 /** What the measures' parts in the process work with. */
 export interface SideMaker extends SideContext {
   /** The process' own client, the same each time. */
-  first(): Promise<Side>;
+  readonly first: () => Promise<Side>;
   /** One more. */
-  another(): Promise<Side>;
+  readonly another: () => Promise<Side>;
 }
 
 export function sideCalls(context: SideContext): SideCalls {

@@ -2,25 +2,20 @@ import type { Wire } from "./side.ts";
 
 /** What clients asked over one connection, piece by piece as it arrives. */
 export interface WireCounter {
-  /** Takes what a client sent; resolves what it asked with it: whole requests, as the protocol has them. */
+  /** Takes what a client sent next. @returns how many requests it began with it */
   push(piece: Buffer): number;
 }
 
 /** Counts requests of one connection: HTTP/1.1 requests, gRPC messages and pings over HTTP/2, frames of ZooKeeper. */
 export function wireCounter(wire: Wire): WireCounter {
-  switch (wire) {
-    case "http1":
-      return new RequestLines();
-    case "http2":
-      return new Frames(preface.length, 9, http2Length, isMessage);
-    case "zookeeper":
-      return new Frames(
-        0,
-        4,
-        (head) => head.readUInt32BE(0),
-        () => true,
-      );
-  }
+  if (wire === "http1") return new RequestLines();
+  if (wire === "http2") return new Frames(preface.length, 9, http2Length, isMessage);
+  return new Frames(
+    0,
+    4,
+    (head) => head.readUInt32BE(0),
+    () => true,
+  );
 }
 
 const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
