@@ -66,6 +66,8 @@ export interface Forward {
   readonly retries: number;
   /** No new attempt starts later than this after the first, in ms; 0 means no bound. */
   readonly retryTimeoutMs: number;
+  /** How secure nodes are spoken to; {@link ProxyOptions.nodeTls} when left out. */
+  readonly tls?: NodeTls | undefined;
   /** Whether the client may switch to WebSocket. Default `false`: Upgrade is not forwarded. */
   readonly upgrade?: boolean | undefined;
   /** Handed back unread in {@link ProxyFailure} and {@link Completed}, so callers know whose it was. */
@@ -122,15 +124,49 @@ export interface Completed {
   readonly context?: unknown;
 }
 
-/** How to speak TLS to secure nodes. */
+/**
+ * How to speak TLS to secure nodes. Frozen in use: whoever wants something else gives another object.
+ * Connections are shared only between equal ones.
+ */
 export interface NodeTls {
   /** Authorities to trust instead of the system's, PEM. */
   readonly ca?: string | Buffer | undefined;
   /** Client certificate and its key, PEM. */
   readonly cert?: string | Buffer | undefined;
   readonly key?: string | Buffer | undefined;
+  /**
+   * Name for SNI that certificates must be good for. Default: the node's `hostname`, else its `host`; an
+   * address is looked for among the certificate's addresses, and sends no SNI.
+   */
+  readonly serverName?: string | undefined;
   /** Whether certificates are verified. Default `true`. */
   readonly verify?: boolean | undefined;
+}
+
+/** A certificate that a listener may show. */
+export interface ServerCertificate {
+  /** The certificate and those it was issued by, PEM. */
+  readonly cert: string | Buffer;
+  /** Its private key, PEM. */
+  readonly key: string | Buffer;
+  /**
+   * Names (SNI) that it is shown for: `shop.example`, or `*.shop.example` for one label more. Default: the
+   * DNS names in the certificate.
+   */
+  readonly names?: readonly string[] | undefined;
+}
+
+/** TLS of a listener: 1.2 or newer, HTTP/1.1 by ALPN. */
+export interface ListenTls {
+  /** A name finds its certificate exactly, else by wildcard, else among no names as `unknownNames` says. */
+  readonly certificates: readonly ServerCertificate[];
+  /**
+   * Clients that ask for a name no certificate is for, or for none: `first` shows them the first
+   * certificate, `refuse` ends the handshake. Default `first`.
+   */
+  readonly unknownNames?: "first" | "refuse" | undefined;
+  /** How long a handshake may take, in ms. Default 10 000. */
+  readonly handshakeTimeoutMs?: number | undefined;
 }
 
 export interface ProxyOptions {
@@ -140,6 +176,9 @@ export interface ProxyOptions {
   describeFailure?: ((failure: ProxyFailure) => Reply) | undefined;
   /** Called once per finished exchange; must not throw and must be cheap. */
   onCompleted?: ((completed: Completed) => void) | undefined;
+  /** Called once per handshake of a client that began one; must not throw and must be cheap. */
+  onHandshake?: ((result: "completed" | "failed") => void) | undefined;
+  /** For forwards that say nothing of it. */
   readonly nodeTls?: NodeTls | undefined;
   /**
    * Whether a connection to this address and port may be made; asked for each address a node's name
@@ -201,9 +240,27 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+/** What to listen on. */
+export interface ListenOptions extends ListenAddress {
+  /** Left out: plain HTTP. */
+  readonly tls?: ListenTls | undefined;
+}
+
 export interface Proxy {
-  /** Opens one more listener; resolves with the bound address (port 0 picks a free one). */
-  listen(address: ListenAddress): Promise<ListenAddress>;
+  /**
+   * Opens one more listener; resolves with the bound address (port 0 picks a free one).
+   *
+   * @throws TypeError  When a certificate or key cannot be used: says which.
+   */
+  listen(options: ListenOptions): Promise<ListenAddress>;
+  /**
+   * Replaces the certificates of a listener, or turns TLS on or off, for connections still to come; those
+   * that stand go on.
+   *
+   * @param address  As {@link listen} told it.
+   * @throws TypeError  When a certificate or key cannot be used; nothing changed then.
+   */
+  setTls(address: ListenAddress, tls: ListenTls | undefined): void;
   /** Requests being served now. */
   readonly inFlight: number;
   /**

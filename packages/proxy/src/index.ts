@@ -6,12 +6,15 @@ export type {
   Forward,
   ForwardTimeouts,
   ListenAddress,
+  ListenOptions,
+  ListenTls,
   NodeTls,
   Proxy,
   ProxyFailure,
   ProxyOptions,
   Reply,
   RequestHead,
+  ServerCertificate,
   UpstreamNode,
 } from "./contract.ts";
 export { createProxy } from "./proxy.ts";

@@ -1,14 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { Socket } from "node:net";
 
 import { ClientConnection, type ClientParts } from "./client/client-connection.ts";
 import { SharedReads } from "./client/shared-reads.ts";
 import { monotonicMs } from "./clock.ts";
-import type { ListenAddress, Proxy, ProxyOptions } from "./contract.ts";
+import type { ListenAddress, ListenOptions, ListenTls, Proxy, ProxyOptions } from "./contract.ts";
 import { ForwardedFields } from "./exchange/forwarded-fields.ts";
 import { BodyFraming } from "./http1/body-framing.ts";
 import { RequestScan } from "./http1/request-scan.ts";
 import { ResponseScan } from "./http1/response-scan.ts";
+import { Listener, type ListenerEvents } from "./listener.ts";
 import { NodePools } from "./node/node-pools.ts";
 import { defaultReply } from "./reply.ts";
 
@@ -28,7 +29,7 @@ class Engine implements Proxy {
   readonly #options: ProxyOptions;
   readonly #parts: ClientParts;
   readonly #reads: SharedReads;
-  readonly #servers = new Set<Server>();
+  readonly #listeners = new Map<string, Listener>();
   readonly #clients = new Set<ClientConnection>();
   #sweeping: NodeJS.Timeout | undefined;
   #closing = false;
@@ -46,28 +47,25 @@ class Engine implements Proxy {
     return count;
   }
 
-  async listen({ host, port }: ListenAddress): Promise<ListenAddress> {
-    const server = createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: this.#reads.enabled },
-      (socket) => this.#accept(socket),
-    );
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      const { reusePort = false } = this.#options;
-      server.listen({ host, port, backlog: 4_096, reusePort }, resolve);
-    });
-    this.#servers.add(server);
+  async listen({ host, port, tls }: ListenOptions): Promise<ListenAddress> {
+    const listener = new Listener(tls, this.#reads.enabled, this.#events);
+    const { reusePort = false } = this.#options;
+    const bound = await listener.open({ host, port }, reusePort);
+    this.#listeners.set(keyOf(bound), listener);
     this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs).unref();
-    const address = server.address() as AddressInfo;
-    return { host: address.address, port: address.port };
+    return bound;
+  }
+
+  setTls(address: ListenAddress, tls: ListenTls | undefined): void {
+    const listener = this.#listeners.get(keyOf(address));
+    if (listener === undefined) throw new TypeError(`nothing listens on ${keyOf(address)}`);
+    listener.setTls(tls);
   }
 
   async close(options: { readonly drainMs?: number | undefined } = {}): Promise<void> {
     this.#closing = true;
-    const closed = [...this.#servers].map(
-      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
-    );
-    this.#servers.clear();
+    const closed = [...this.#listeners.values()].map((listener) => listener.close());
+    this.#listeners.clear();
     for (const client of this.#clients) client.retire();
     const cut = setTimeout(() => {
       for (const client of this.#clients) client.destroy();
@@ -79,15 +77,38 @@ class Engine implements Proxy {
     this.#parts.pools.close();
   }
 
-  #accept(accepted: Socket): void {
+  readonly #events: ListenerEvents = {
+    accepted: (socket) => this.#accepted(socket),
+    plain: (socket) => this.#serve(socket),
+    secured: (socket, transport) => {
+      this.#options.onHandshake?.("completed");
+      this.#serve(transport, socket);
+    },
+    failed: (begun) => {
+      if (begun) this.#options.onHandshake?.("failed");
+    },
+  };
+
+  #accepted(socket: Socket): boolean {
     const { maxConnections = 0 } = this.#options;
-    if (this.#closing || (maxConnections > 0 && this.#clients.size >= maxConnections)) {
-      accepted.destroy();
+    let open = this.#clients.size;
+    if (maxConnections > 0) for (const one of this.#listeners.values()) open += one.handshakes;
+    if (!this.#closing && (maxConnections === 0 || open < maxConnections)) return true;
+    socket.destroy();
+    return false;
+  }
+
+  /** @param secure  Speaks TLS over `transport`. */
+  #serve(transport: Socket, secure?: Socket): void {
+    if (this.#closing) {
+      transport.destroy();
       return;
     }
-    const client = new ClientConnection(this.#parts, accepted, false);
+    const client = new ClientConnection(this.#parts, transport, secure !== undefined);
     this.#clients.add(client);
-    client.attach(this.#reads.adopt(accepted, (bytes, length) => client.onBytes(bytes, length)));
+    const onBytes = (bytes: Buffer, length: number): void => client.onBytes(bytes, length);
+    if (secure === undefined) client.attach(this.#reads.adopt(transport, onBytes));
+    else client.attach(this.#reads.listen(secure, onBytes));
   }
 
   #sweep(): void {
@@ -110,7 +131,7 @@ class Engine implements Proxy {
       maxTrailerBytes: options.maxTrailerBytes ?? 8_192,
     };
     const newFraming = (): BodyFraming => new BodyFraming(chunkLimits);
-    const dialing = { tls: options.nodeTls, allowAddress: options.allowAddress };
+    const dialing = { allowAddress: options.allowAddress };
     const nodeParts = {
       scan: new ResponseScan(headLimits),
       newFraming,
@@ -120,7 +141,7 @@ class Engine implements Proxy {
       route: (head) => options.route(head),
       onCompleted: options.onCompleted,
       describe: (failure) => options.describeFailure?.(failure) ?? defaultReply(failure),
-      pools: new NodePools(nodeParts, dialing, {
+      pools: new NodePools(nodeParts, dialing, options.nodeTls, {
         maxIdle: options.maxIdlePerNode ?? 320,
         idleTimeoutMs: options.nodeIdleTimeoutMs ?? 60_000,
         maxConnections: options.maxConnectionsPerNode ?? 0,
@@ -147,4 +168,8 @@ class Engine implements Proxy {
       onClosed: (client) => this.#closed(client),
     };
   }
+}
+
+function keyOf({ host, port }: ListenAddress): string {
+  return `${host} port ${port}`;
 }

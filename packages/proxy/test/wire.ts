@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 
+import { type CertificateAuthority, createAuthority } from "@rollcall/testbed";
 import { onTestFinished } from "vitest";
 
 import {
@@ -8,15 +10,53 @@ import {
   createProxy,
   type Forward,
   type ListenAddress,
+  type ListenTls,
+  type Proxy,
   type ProxyOptions,
+  type ServerCertificate,
   type UpstreamNode,
 } from "../src/index.ts";
 
+/** Who issues the certificates of these tests. */
+export const authority: CertificateAuthority = createAuthority();
+
+/** A certificate for these names. */
+export function certificateFor(...names: readonly string[]): ServerCertificate {
+  const { certPem: cert, keyPem: key } = authority.issue(names[0] ?? "nameless", names);
+  return { cert, key };
+}
+
+/** What a proxy of these tests listens with. */
+export type Wire = "plain" | "tls";
+
+/** Where a proxy listens, and how it is spoken to. */
+export interface ProxyAddress extends ListenAddress {
+  readonly wire: Wire;
+}
+
+const local: ListenTls = { certificates: [certificateFor("localhost", "127.0.0.1")] };
+
+/** Opens a listener on a free port. */
+export async function listenOn(proxy: Proxy, wire: Wire): Promise<ProxyAddress> {
+  const tls = wire === "tls" ? local : undefined;
+  return { ...(await proxy.listen({ host: "127.0.0.1", port: 0, tls })), wire };
+}
+
 /** A proxy on a free port, gone when the test is. */
-export async function proxyWith(options: ProxyOptions): Promise<ListenAddress> {
+export async function proxyWith(
+  options: ProxyOptions,
+  wire: Wire = "plain",
+): Promise<ProxyAddress> {
   const proxy = createProxy(options);
   onTestFinished(() => proxy.close({ drainMs: 0 }));
-  return proxy.listen({ host: "127.0.0.1", port: 0 });
+  return listenOn(proxy, wire);
+}
+
+/** A connection to a proxy; what is written before it stands waits. */
+export function dialProxy({ host, port, wire = "plain" }: ListenAddress & { wire?: Wire }): Socket {
+  const socket =
+    wire === "plain" ? connect({ host, port }) : connectTls({ host, port, ca: authority.caPem });
+  return socket.setNoDelay(true);
 }
 
 /** One GET that asks for the connection to be closed. */
@@ -102,13 +142,14 @@ export function forwardTo(
 
 /** Sends bytes and collects all that comes back until the other side closes, or `enough` is in it. */
 export function talk(
-  address: ListenAddress,
+  address: ListenAddress & { wire?: Wire },
   bytes: string,
   enough?: (received: string) => boolean,
 ): Promise<string> {
   return new Promise((resolve, reject) => {
     let received = "";
-    const socket = connect(address.port, address.host, () => socket.write(bytes, "latin1"));
+    const socket = dialProxy(address);
+    socket.write(bytes, "latin1");
     socket.setTimeout(10_000, () => {
       socket.destroy();
       reject(new Error(`no end in sight after: ${received}`));

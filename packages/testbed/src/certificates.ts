@@ -15,12 +15,13 @@ export interface IssuedCertificate {
 export interface CertificateAuthority {
   readonly caPem: string;
   /**
-   * Issues a certificate for servers and clients alike, valid for a year.
+   * Issues a certificate for servers and clients alike, valid from yesterday.
    *
    * @param name the subject's common name
    * @param hosts DNS names and IPv4 or `::1` addresses it is good for; none by default
+   * @param validDays for how many days from now; less than 0: until then. Default 365.
    */
-  issue(name: string, hosts?: readonly string[]): IssuedCertificate;
+  issue(name: string, hosts?: readonly string[], validDays?: number): IssuedCertificate;
 }
 
 const ecdsaWithSha256 = sequence(oid("1.2.840.10045.4.3.2"));
@@ -41,7 +42,7 @@ export function createAuthority(name = "Rollcall test authority"): CertificateAu
       signer: privateKey,
       extensions: [isAuthority],
     }),
-    issue: (subject, hosts = []) => {
+    issue: (subject, hosts = [], validDays) => {
       const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
       const serverAndClient = sequence(oid("1.3.6.1.5.5.7.3.1"), oid("1.3.6.1.5.5.7.3.2"));
       const extensions = [extension("2.5.29.37", serverAndClient)];
@@ -55,6 +56,7 @@ export function createAuthority(name = "Rollcall test authority"): CertificateAu
           publicKey: own.publicKey,
           signer: privateKey,
           extensions,
+          validDays,
         }),
         keyPem: own.privateKey.export({ type: "pkcs8", format: "pem" }) as string,
       };
@@ -68,10 +70,12 @@ function certificate(parts: {
   readonly publicKey: KeyObject;
   readonly signer: KeyObject;
   readonly extensions: readonly Buffer[];
+  readonly validDays?: number | undefined;
 }): string {
   const now = Date.now();
+  const end = now + (parts.validDays ?? 365) * dayMs;
   // A day back: clocks differ, also between a virtual machine and itself.
-  const validity = sequence(utcTime(new Date(now - dayMs)), utcTime(new Date(now + 365 * dayMs)));
+  const validity = sequence(utcTime(new Date(Math.min(now, end) - dayMs)), utcTime(new Date(end)));
   const signed = sequence(
     tlv(0xa0, integer(Buffer.from([2]))), // version 3
     integer(Buffer.concat([Buffer.from([1]), randomBytes(8)])),

@@ -39,6 +39,8 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   readonly output: ClientOutput;
   readonly #parts: ClientParts;
   readonly #input: RequestStream;
+  /** As accepted: what carries TLS, if it is that. */
+  readonly #transport: Socket;
   #socket: Socket;
   readonly #secure: boolean;
   #requests = 0;
@@ -51,6 +53,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   constructor(parts: ClientParts, socket: Socket, secure: boolean) {
     this.#parts = parts;
+    this.#transport = socket;
     this.#socket = socket;
     this.#secure = secure;
     this.output = new ClientOutput(socket);
@@ -162,7 +165,8 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   reset(): void {
     this.#input.ignore();
-    this.#socket.resetAndDestroy();
+    // Many a client takes the end of a TCP connection for that of an answer, also without the end of TLS.
+    (this.#secure ? this.#transport : this.#socket).resetAndDestroy();
   }
 
   tunnel(tunnel: ClientTunnel): void {

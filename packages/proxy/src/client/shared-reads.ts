@@ -29,9 +29,16 @@ export class SharedReads {
   /** Starts reading; returns the socket to go on with. */
   adopt(accepted: Socket, onBytes: OnBytes): Socket {
     const socket = this.enabled ? this.#rewrap(accepted, onBytes) : undefined;
-    if (socket !== undefined) return socket;
-    accepted.on("data", (bytes: Buffer) => onBytes(bytes, bytes.length));
-    return accepted;
+    return socket ?? this.listen(accepted, onBytes);
+  }
+
+  /** Starts reading the documented way: what TLS needs, for there a read is not the socket's. */
+  listen(socket: Socket, onBytes: OnBytes): Socket {
+    socket.on("data", (bytes: Buffer) => {
+      onBytes(bytes, bytes.length);
+      if (this.#poison) bytes.fill(0xdd);
+    });
+    return socket;
   }
 
   #rewrap(accepted: Socket, onBytes: OnBytes): Socket | undefined {

@@ -3,6 +3,7 @@ import type { Attempt, AttemptOutcome, FailureReason, Forward, UpstreamNode } fr
 import { isForbidden } from "../node/dial.ts";
 import type { NodeConnection, NodeUser } from "../node/node-connection.ts";
 import type { NodePool, NodeWaiter } from "../node/node-pool.ts";
+import type { TlsProfile } from "../node/tls-profile.ts";
 import type { Deadline } from "./deadline.ts";
 import type { EngineParts } from "./engine-parts.ts";
 
@@ -28,6 +29,7 @@ export class Attempts implements NodeWaiter {
   readonly #deadline: Deadline;
   readonly #isRepeatable: boolean;
   readonly #user: AttemptsUser;
+  readonly #profile: TlsProfile;
   #further: number;
   #tried: readonly UpstreamNode[] | undefined;
   #current: Attempt | undefined;
@@ -42,6 +44,7 @@ export class Attempts implements NodeWaiter {
   /**
    * @param startedAtMs  When the request came, on the monotonic clock.
    * @param isRepeatable  Whether it may be sent again when it is unclear whether it arrived.
+   * @throws TypeError  When the forward's TLS cannot be used.
    */
   constructor(
     parts: EngineParts,
@@ -57,6 +60,7 @@ export class Attempts implements NodeWaiter {
     this.#deadline = deadline;
     this.#isRepeatable = isRepeatable;
     this.#user = user;
+    this.#profile = parts.pools.profile(forward.tls);
     this.#further = forward.retries;
   }
 
@@ -79,7 +83,7 @@ export class Attempts implements NodeWaiter {
         failure = { reason: "route_failed", detail: "no node could be chosen" };
         break;
       }
-      this.#pool = this.#parts.pools.of(node);
+      this.#pool = this.#parts.pools.of(node, this.#profile);
       // Where a connection stands the address was allowed.
       if (!this.#pool.isEmpty || !isForbidden(node, this.#parts.dialing)) {
         this.#connect(true, nowMs);
@@ -96,6 +100,11 @@ export class Attempts implements NodeWaiter {
   again(): void {
     this.#pool!.dropIdle();
     this.#connect(false);
+  }
+
+  /** The node ends answers with their connection: further ones show who ended them. */
+  watch(): void {
+    this.#pool!.watch();
   }
 
   nodeFree(): void {

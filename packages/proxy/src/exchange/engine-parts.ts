@@ -1,6 +1,6 @@
 import type { ProxyFailure, ProxyOptions, Reply } from "../contract.ts";
 import type { BodyFraming } from "../http1/body-framing.ts";
-import type { DialOptions } from "../node/dial.ts";
+import type { DialRules } from "../node/dial.ts";
 import type { NodePools } from "../node/node-pools.ts";
 import type { ForwardedFields } from "./forwarded-fields.ts";
 
@@ -24,7 +24,7 @@ export interface EngineParts {
   readonly onCompleted: ProxyOptions["onCompleted"];
   readonly describe: (failure: ProxyFailure) => Reply;
   readonly pools: NodePools;
-  readonly dialing: DialOptions;
+  readonly dialing: DialRules;
   readonly forwarded: ForwardedFields;
   readonly limits: ExchangeLimits;
   readonly newFraming: () => BodyFraming;

@@ -171,6 +171,19 @@ export class Forwarding implements AttemptsUser {
     this.#stage = "answering";
     this.#answerBegins(scan.status);
     this.#delivery = new Delivery(scan, bytes, framing, this.#user, this.#attempts, readMs);
+    if (framing.isUntilClose && this.#node!.endIsDoubtful) this.#askWatched();
+  }
+
+  /** The answer would end with a connection whose end may be anybody's: it is asked for over another. */
+  #askWatched(): void {
+    this.#stage = "waiting";
+    this.#delivery = undefined;
+    this.status = 0;
+    this.answeredBy = undefined;
+    this.#attempts.drop();
+    this.#attempts.watch();
+    const detail = "the end of the answer could not be told from that of a cut connection";
+    this.#lostWhileWaiting({ detail, connected: true, asked: true, heard: false }, true);
   }
 
   #answerBegins(status: number): void {

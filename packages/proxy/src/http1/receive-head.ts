@@ -24,7 +24,8 @@ export function receiveHead(
   const text = bytes.toString("latin1", start, scan.end);
   const method = methodOf(text, scan.methodEnd - start);
   if (method === "CONNECT") return connect;
-  const target = pathOf(text.slice(scan.targetStart - start, scan.targetEnd - start), method);
+  const written = text.slice(scan.targetStart - start, scan.targetEnd - start);
+  const target = pathOf(written, method, peer.secure);
   if (target === undefined) return noPath;
   const host =
     scan.hostEnd === 0 ? undefined : text.slice(scan.hostStart - start, scan.hostEnd - start);

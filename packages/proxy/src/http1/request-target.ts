@@ -1,3 +1,6 @@
+const httpTarget = /^http:\/\/([^/?@]+)([/?].*)?$/i;
+const httpsTarget = /^https:\/\/([^/?@]+)([/?].*)?$/i;
+
 /** A request target reduced to a path. */
 export interface PathTarget {
   readonly path: string;
@@ -8,12 +11,14 @@ export interface PathTarget {
 /**
  * RFC 9112 §3.2: origin-form as it is, absolute-form as its path and authority, `*` for OPTIONS only.
  *
+ * @param secure  Whether it came over TLS: the scheme of an absolute-form target has to say the same, or the
+ *   request would be one thing to us and another to whoever reads its target. RFC 9110 §7.4.
  * @returns `undefined` for anything else.
  */
-export function pathOf(target: string, method: string): PathTarget | undefined {
+export function pathOf(target: string, method: string, secure: boolean): PathTarget | undefined {
   if (target.charCodeAt(0) === 0x2f) return { path: target };
   if (target === "*") return method === "OPTIONS" ? { path: target } : undefined;
-  const absolute = /^https?:\/\/([^/?@]+)([/?].*)?$/i.exec(target);
+  const absolute = (secure ? httpsTarget : httpTarget).exec(target);
   const authority = absolute?.[1];
   if (authority === undefined || !isHost(authority)) return undefined;
   // RFC 9112 §3.2.4: OPTIONS without a path asks about the server.

@@ -1,13 +1,24 @@
 import { connect, isIP, type LookupFunction, type Socket, type TcpNetConnectOpts } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, type TLSSocket } from "node:tls";
 
-import type { NodeTls, UpstreamNode } from "../contract.ts";
+import type { UpstreamNode } from "../contract.ts";
 import { guardedLookup } from "./guarded-lookup.ts";
+import type { TlsProfile } from "./tls-profile.ts";
+import { WatchedTransport } from "./watched-transport.ts";
 
-/** How connections to nodes are made. */
-export interface DialOptions {
-  readonly tls: NodeTls | undefined;
+/** Which addresses may be connected to. */
+export interface DialRules {
   readonly allowAddress: ((address: string, port: number) => boolean) | undefined;
+}
+
+/** How a connection to a node is made. */
+export interface DialOptions extends DialRules {
+  /** How to speak TLS; needed for a secure node. */
+  readonly profile?: TlsProfile | undefined;
+  /** Of an earlier connection, to go on with. */
+  readonly session?: Buffer | undefined;
+  /** Whether an end that the node did not announce has to be an error: see {@link WatchedTransport}. */
+  readonly watched?: boolean | undefined;
 }
 
 /**
@@ -30,8 +41,8 @@ export function dial(
     allowHalfOpen: true,
     ...lookupFor(node, options.allowAddress),
   };
-  if (node.secure) {
-    const socket = dialTls(node, common, options.tls);
+  if (options.profile !== undefined) {
+    const socket = dialTls(node, common, options.profile, options);
     socket.on("data", (bytes: Buffer) => onBytes(bytes, bytes.length));
     return socket;
   }
@@ -45,33 +56,30 @@ export function dial(
   return connect({ ...common, onread });
 }
 
-function dialTls(node: UpstreamNode, common: TcpNetConnectOpts, tls: NodeTls | undefined): Socket {
-  return connectTls({
-    ...common,
-    ...serverName(node),
-    ALPNProtocols: ["http/1.1"],
-    ca: tls?.ca,
-    cert: tls?.cert,
-    key: tls?.key,
-    rejectUnauthorized: tls?.verify ?? true,
-  });
+function dialTls(
+  node: UpstreamNode,
+  common: TcpNetConnectOpts,
+  profile: TlsProfile,
+  { session, watched }: DialOptions,
+): TLSSocket {
+  const tls = { ...profile.optionsFor(node), session };
+  if (watched !== true) return connectTls({ ...common, ...tls });
+  const transport = new WatchedTransport(connect(common));
+  const socket = connectTls({ ...tls, socket: transport });
+  socket.allowHalfOpen = true;
+  transport.watch(socket);
+  return socket;
 }
 
 /** Whether the address may not be connected to; names are asked about as they resolve. */
-export function isForbidden(node: UpstreamNode, { allowAddress }: DialOptions): boolean {
+export function isForbidden(node: UpstreamNode, { allowAddress }: DialRules): boolean {
   return isIP(node.host) !== 0 && allowAddress?.(node.host, node.port) === false;
 }
 
 function lookupFor(
   { host, port }: UpstreamNode,
-  allows: DialOptions["allowAddress"],
+  allows: DialRules["allowAddress"],
 ): { lookup?: LookupFunction } {
   if (allows === undefined || isIP(host) !== 0) return {};
   return { lookup: guardedLookup((address) => allows(address, port)) };
-}
-
-/** SNI and the certificate go by the node's name; an address without a name is checked as it is. */
-function serverName(node: UpstreamNode): { servername?: string } {
-  const name = node.hostname ?? node.host;
-  return isIP(name) === 0 ? { servername: name } : {};
 }

@@ -75,13 +75,20 @@ export class NodeConnection {
   #heard = false;
   /** Whether it has carried a request before. */
   reused = false;
+  /** Whether its end could also be that of a connection somebody cut: an answer must not end with it. */
+  readonly endIsDoubtful: boolean;
   /** When it became idle, and when it is to be given up, on the monotonic clock. */
   idleSinceMs = 0;
   idleUntilMs = 0;
 
   /** @param onIdleClosed  Told when it closes while nobody uses it. */
-  constructor(parts: NodeParts, onIdleClosed: (connection: NodeConnection) => void) {
+  constructor(
+    parts: NodeParts,
+    endIsDoubtful: boolean,
+    onIdleClosed: (connection: NodeConnection) => void,
+  ) {
     this.#parts = parts;
+    this.endIsDoubtful = endIsDoubtful;
     this.#framing = parts.newFraming();
     this.#onIdleClosed = onIdleClosed;
   }

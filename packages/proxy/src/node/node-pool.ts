@@ -35,6 +35,13 @@ export class NodePool {
   /** All, idle ones included: nothing is added or taken away per request. */
   readonly #open = new Set<NodeConnection>();
   readonly #waiting = new Set<NodeWaiter>();
+  /**
+   * Whether answers end before their connection does. Only a node that is known for it, and not for anything
+   * else, is spoken to over TLS connections whose end could be anybody's.
+   */
+  #answersEnd: "unknown" | "framed" | "with_connection" = "unknown";
+  /** Of the newest TLS connection: the next one need not begin anew. */
+  #session: Buffer | undefined;
   /** Whether it is no longer the pool of its node. */
   retired = false;
 
@@ -92,13 +99,27 @@ export class NodePool {
 
   /** Begins a new connection; the user is told when it stands. */
   open(user: NodeUser): NodeConnection {
-    const connection = new NodeConnection(this.#parts, (closed) => this.#forget(closed));
-    const socket = dial(this.node, this.#dialing, (bytes, length) =>
-      connection.onBytes(bytes, length),
+    const { secure } = this.node;
+    const watched = secure && this.#answersEnd !== "framed";
+    const connection = new NodeConnection(this.#parts, secure && !watched, (closed) =>
+      this.#forget(closed),
     );
-    connection.open(socket, this.node.secure ? "secureConnect" : "connect", user);
+    const how = { ...this.#dialing, session: this.#session, watched };
+    const socket = dial(this.node, how, (bytes, length) => connection.onBytes(bytes, length));
+    if (secure) {
+      socket.on("session", (session: Buffer) => (this.#session = session));
+      // Whatever was wrong, the next one begins anew.
+      socket.once("error", () => (this.#session = undefined));
+    }
+    connection.open(socket, secure ? "secureConnect" : "connect", user);
     this.#open.add(connection);
     return connection;
+  }
+
+  /** The node ends answers with their connection: further connections show whether it was the node that did. */
+  watch(): void {
+    this.#answersEnd = "with_connection";
+    this.dropIdle();
   }
 
   /**
@@ -109,7 +130,14 @@ export class NodePool {
   giveBack(connection: NodeConnection, nowMs: number, keepMs: number): void {
     const { maxIdle, idleTimeoutMs } = this.#limits;
     const idleMs = Math.min(idleTimeoutMs, keepMs);
-    if (this.#idle.length >= maxIdle || idleMs <= 0) {
+    if (this.#answersEnd === "unknown") this.#answersEnd = "framed";
+    // One that is watched is dear: it stays only while it is the only one.
+    const isTooDear =
+      this.node.secure &&
+      !connection.endIsDoubtful &&
+      this.#answersEnd === "framed" &&
+      this.#open.size > 1;
+    if (this.#idle.length >= maxIdle || idleMs <= 0 || isTooDear) {
       this.#close(connection);
     } else {
       connection.release();

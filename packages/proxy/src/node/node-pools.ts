@@ -1,36 +1,62 @@
-import type { UpstreamNode } from "../contract.ts";
+import type { NodeTls, UpstreamNode } from "../contract.ts";
 import type { DialOptions } from "./dial.ts";
 import type { NodeParts } from "./node-connection.ts";
 import { nodeKey } from "./node-key.ts";
 import { NodePool, type PoolLimits } from "./node-pool.ts";
+import { type TlsProfile, TlsProfiles } from "./tls-profile.ts";
 
-/** One pool per node, found by the node's identity, or else by its address. */
+type ByNode = WeakMap<UpstreamNode, NodePool>;
+
+/** One pool per node and way to speak TLS to it, found by the node's identity, or else by its address. */
 export class NodePools {
   readonly #parts: NodeParts;
   readonly #dialing: DialOptions;
   readonly #limits: PoolLimits;
-  readonly #byNode = new WeakMap<UpstreamNode, NodePool>();
+  readonly #profiles: TlsProfiles;
+  readonly #plain: ByNode = new WeakMap();
+  readonly #secure = new WeakMap<TlsProfile, ByNode>();
   readonly #byKey = new Map<string, NodePool>();
 
-  constructor(parts: NodeParts, dialing: DialOptions, limits: PoolLimits) {
+  constructor(
+    parts: NodeParts,
+    dialing: DialOptions,
+    tls: NodeTls | undefined,
+    limits: PoolLimits,
+  ) {
     this.#parts = parts;
     this.#dialing = dialing;
+    this.#profiles = new TlsProfiles(tls);
     this.#limits = limits;
   }
 
-  of(node: UpstreamNode): NodePool {
-    const known = this.#byNode.get(node);
-    return known === undefined || known.retired ? this.#find(node) : known;
+  /**
+   * How to speak TLS to nodes.
+   *
+   * @param tls  The engine's way when left out.
+   * @throws TypeError  When it cannot be used.
+   */
+  profile(tls: NodeTls | undefined): TlsProfile {
+    return this.#profiles.of(tls);
   }
 
-  #find(node: UpstreamNode): NodePool {
-    const key = nodeKey(node);
+  /** @param profile  How to speak to it if it is secure. */
+  of(node: UpstreamNode, profile: TlsProfile): NodePool {
+    if (!node.secure) return this.#in(this.#plain, node, undefined);
+    let known = this.#secure.get(profile);
+    if (known === undefined) this.#secure.set(profile, (known = new WeakMap()));
+    return this.#in(known, node, profile);
+  }
+
+  #in(byNode: ByNode, node: UpstreamNode, profile: TlsProfile | undefined): NodePool {
+    const known = byNode.get(node);
+    if (known !== undefined && !known.retired) return known;
+    const key = nodeKey(node, profile?.id ?? "");
     let pool = this.#byKey.get(key);
     if (pool === undefined) {
-      pool = new NodePool(node, this.#parts, this.#dialing, this.#limits);
+      pool = new NodePool(node, this.#parts, { ...this.#dialing, profile }, this.#limits);
       this.#byKey.set(key, pool);
     }
-    this.#byNode.set(node, pool);
+    byNode.set(node, pool);
     return pool;
   }
 

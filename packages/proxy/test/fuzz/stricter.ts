@@ -8,7 +8,8 @@ export const stricterRequests: Readonly<Record<string, string>> = {
   "more than one Host field": "RFC 9112 §3.2",
   "the Host field is malformed": "RFC 9112 §3.2: a name or address, and a port",
   "the request target is malformed": "RFC 9112 §3.2: no fragment, no space",
-  "the request target is not a path": "RFC 9112 §3.2: `*` for OPTIONS only, no userinfo",
+  "the request target is not a path":
+    "RFC 9112 §3.2: `*` for OPTIONS only, no userinfo; RFC 9110 §7.4: no https without TLS",
   "the method is malformed": "RFC 9112 §2.2: one empty line before a request, not several",
   "a bare CR before the request line": "RFC 9112 §2.2",
   "the request line is malformed": "llhttp knows other protocols: RTSP, ICE",

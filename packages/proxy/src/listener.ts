@@ -1,0 +1,68 @@
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+
+import type { ListenAddress, ListenTls } from "./contract.ts";
+import { type HandshakeEvents, TlsAcceptor } from "./tls/tls-acceptor.ts";
+
+/** Who is told of connections. */
+export interface ListenerEvents extends HandshakeEvents {
+  /** @returns whether it is wanted; who does not want it has ended it. */
+  accepted(socket: Socket): boolean;
+  /** A plain one, to be served. */
+  plain(socket: Socket): void;
+}
+
+/** One address and the connections that come to it, plain or with TLS. */
+export class Listener {
+  readonly #server: Server;
+  readonly #events: ListenerEvents;
+  #acceptor: TlsAcceptor | undefined;
+  /** Have handshakes under way with certificates that were replaced meanwhile. */
+  readonly #replaced = new Set<TlsAcceptor>();
+
+  /** @throws TypeError  When a certificate cannot be used. */
+  constructor(tls: ListenTls | undefined, pauses: boolean, events: ListenerEvents) {
+    this.#events = events;
+    this.setTls(tls);
+    this.#server = createServer(
+      { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: pauses },
+      (socket) => {
+        if (!events.accepted(socket)) return;
+        if (this.#acceptor === undefined) events.plain(socket);
+        else this.#acceptor.accept(socket);
+      },
+    );
+  }
+
+  /** @param reusePort  Whether other sockets may listen on the same address. */
+  async open({ host, port }: ListenAddress, reusePort: boolean): Promise<ListenAddress> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen({ host, port, backlog: 4_096, reusePort }, resolve);
+    });
+    const bound = this.#server.address() as AddressInfo;
+    return { host: bound.address, port: bound.port };
+  }
+
+  /** @throws TypeError  When a certificate cannot be used; nothing changed then. */
+  setTls(tls: ListenTls | undefined): void {
+    const next = tls === undefined ? undefined : new TlsAcceptor(tls, this.#events);
+    if (this.#acceptor !== undefined) this.#replaced.add(this.#acceptor);
+    this.#acceptor = next;
+    for (const one of this.#replaced) if (one.pending === 0) this.#replaced.delete(one);
+  }
+
+  /** Handshakes under way. */
+  get handshakes(): number {
+    let count = this.#acceptor?.pending ?? 0;
+    for (const one of this.#replaced) count += one.pending;
+    return count;
+  }
+
+  /** Resolves when the address is free and no connection of it is left. */
+  close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#acceptor?.close();
+    for (const one of this.#replaced) one.close();
+    return closed;
+  }
+}
