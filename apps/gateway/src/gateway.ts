@@ -208,10 +208,11 @@ class RunningGateway implements Gateway {
       describeFailure: failureReply,
       allowAddress: (host, port) => this.#current.policy.allows({ host, port }),
       onCompleted: (completed) => this.#completed(completed),
+      onHandshake: (result) => this.#metrics.handshake(result),
       reusePort: this.#parts.reusePort,
     });
     try {
-      const address = await proxy.listen({ host: config.host, port: config.port });
+      const address = await proxy.listen(config);
       return { config, address, proxy };
     } catch (error) {
       throw new ListenError(config, error);

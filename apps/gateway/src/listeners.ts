@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 import type { ListenAddress, Proxy } from "@rollcall/proxy";
 
 import type { GatewayConfig, ListenConfig } from "./config/gateway-config.ts";
@@ -54,7 +56,7 @@ export class Listeners implements Front {
       prepare: async () => undefined,
       commit: () => {
         const unwanted = this.#listeners.filter((one) => !listeners.includes(one));
-        this.#listeners = listeners;
+        this.#listeners = listeners.map((one, index) => withTls(one, config.listen[index]!));
         // Requests that run on them must not hold the reload up.
         for (const { proxy } of unwanted) void proxy.close({ drainMs: config.drainMs });
       },
@@ -65,6 +67,17 @@ export class Listeners implements Front {
   async close(drainMs: number): Promise<void> {
     await Promise.all(this.#listeners.map(({ proxy }) => proxy.close({ drainMs })));
   }
+}
+
+/**
+ * Gives a listener the certificates that are wanted now. Connections that stand go on with what they have.
+ *
+ * What cannot be used was refused when the configuration was loaded, before anything went over.
+ */
+function withTls(listener: OpenListener, wanted: ListenConfig): OpenListener {
+  const { config, address, proxy } = listener;
+  if (!isDeepStrictEqual(config.tls, wanted.tls)) proxy.setTls(address, wanted.tls);
+  return { config: wanted, address, proxy };
 }
 
 /** Whether one listener serves for both. */

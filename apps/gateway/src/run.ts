@@ -72,8 +72,11 @@ export async function runGateway(
       }));
   announce(gateway, log, "listening");
 
+  let { pemFiles = [] } = loaded;
   const reload = async (): Promise<void> => {
     const next = loadConfig(source);
+    // Of a refused one as well: it may be right as soon as its key is there too.
+    if (next.pemFiles !== undefined) pemFiles = [...new Set([...pemFiles, ...next.pemFiles])];
     for (const warning of next.warnings) log.warn(formatProblem(warning));
     if (next.config === undefined) {
       for (const problem of next.problems) log.error(formatProblem(problem));
@@ -88,6 +91,7 @@ export async function runGateway(
         throw new Error(reason);
       }
       await gateway.reload(next.config);
+      pemFiles = next.pemFiles ?? [];
       announce(gateway, log, "reloaded");
     } catch (error) {
       const reason = error instanceof Error ? error.message : "unknown error";
@@ -95,8 +99,9 @@ export async function runGateway(
     }
   };
   const files = [source.configFile, source.routesFile].filter((file) => file !== undefined);
+  const named = files.map((file) => resolve(file));
   watchFiles(
-    files.map((file) => resolve(file)),
+    () => [...named, ...pemFiles],
     stopping.signal,
     () => void reload(),
   );
@@ -114,7 +119,10 @@ export async function runGateway(
 function announce({ addresses, adminAddress, config }: Gateway, log: Logger, what: string): void {
   log.info(
     {
-      listen: addresses.map((address) => `http://${showAddress(address)}`),
+      listen: addresses.map((address, index) => {
+        const scheme = config.listen[index]?.tls === undefined ? "http" : "https";
+        return `${scheme}://${showAddress(address)}`;
+      }),
       admin: adminAddress === undefined ? undefined : `http://${showAddress(adminAddress)}`,
       routes: config.routes.length,
       registries: config.registries.map(({ name }) => name),

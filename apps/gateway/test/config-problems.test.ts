@@ -76,7 +76,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "an unknown key",
     `${head}colour: blue\nroutes: []\n`,
-    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
+    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
   ],
   [
     "a misspelt route key",
@@ -87,7 +87,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "a hostile key",
     `${head}__proto__: { x: 1 }\nroutes: []\n`,
-    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
+    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
   ],
   [
     "what APISIX has in the file",
@@ -379,11 +379,11 @@ access_log: "\${{S}}"
 
 test("problems of both files are told together", () => {
   const { lines } = loadText(`${head}routes: [{ id: a, uri: /a, ${service} }]\n`, {
-    routes: `routes: [{ id: a, uri: /b, ${service} }]\nlisten: []\nconsumers: []\nssls: [{}]\n#END\n`,
+    routes: `routes: [{ id: a, uri: /b, ${service} }]\nlisten: []\nconsumers: []\nglobal_rules: [{}]\n#END\n`,
   });
   expect(lines).toEqual([
     'apisix.yaml:1:16: routes[0].id: the id "a" is taken by routes[0] (c.yaml:3)',
-    "apisix.yaml:2:1: listen is not a known key; known here: routes, upstreams, services",
-    "apisix.yaml:4:1: ssls is not supported in this version",
+    "apisix.yaml:2:1: listen is not a known key; known here: routes, upstreams, services, ssls",
+    "apisix.yaml:4:1: global_rules is not supported in this version",
   ]);
 });

@@ -48,6 +48,8 @@ function completed(text: string): string {
   ].join("");
 }
 
+const authority = createAuthority();
+
 describe("YAML in documents passes --check", () => {
   const all = documents.flatMap(snippets);
 
@@ -59,7 +61,13 @@ describe("YAML in documents passes --check", () => {
     const directory = testDirectory();
     const configFile = join(directory, "rollcall.yaml");
     writeFileSync(configFile, completed(text));
-    writeFileSync(join(directory, "registry-ca.pem"), createAuthority().caPem);
+    writeFileSync(join(directory, "registry-ca.pem"), authority.caPem);
+    writeFileSync(join(directory, "nodes-ca.pem"), authority.caPem);
+    for (const name of ["shop", "api", "gateway"]) {
+      const { certPem, keyPem } = authority.issue(name);
+      writeFileSync(join(directory, `${name}.pem`), certPem);
+      writeFileSync(join(directory, `${name}.key`), keyPem);
+    }
     const names = [...text.matchAll(/\$\{\{(\w+)\}\}/g)].map(([, name = ""]) => [name, "secret"]);
     const loaded = loadConfig({ configFile, environment: Object.fromEntries(names) });
     const refused = await checkRegistries(loaded, configFile, registryFactories);

@@ -4,12 +4,21 @@ import * as z from "zod";
 import { flag, integer, listenPort, pattern } from "./leaf.ts";
 import { discoverySchema, registryKinds, type RegistryInput } from "./registries/kinds.ts";
 import { type RouteInput, routeSchema, type ServiceInput, serviceSchema } from "./route-schema.ts";
+import {
+  type ListenTlsInput,
+  listenTlsSchema,
+  type NodeTlsInput,
+  nodeTlsSchema,
+  type SslInput,
+  sslSchema,
+} from "./tls-schema.ts";
 import { type UpstreamInput, upstreamSchema } from "./upstream-schema.ts";
 
 /** An address to listen on, as written. */
 export interface ListenInput {
   readonly host?: string | undefined;
   readonly port: number;
+  readonly tls?: ListenTlsInput | undefined;
 }
 
 /** The admin listener, as written; port 9090 unless said. */
@@ -26,6 +35,8 @@ export interface FileInput {
   readonly routes?: readonly RouteInput[] | null | undefined;
   readonly upstreams?: readonly UpstreamInput[] | null | undefined;
   readonly services?: readonly ServiceInput[] | null | undefined;
+  readonly ssls?: readonly SslInput[] | null | undefined;
+  readonly node_tls?: Omit<NodeTlsInput, "server_name"> | undefined;
   readonly wait_ms?: number | undefined;
   readonly drain_timeout?: number | undefined;
   readonly snapshot_dir?: string | false | undefined;
@@ -45,7 +56,7 @@ const address = pattern(
 );
 
 const listenSchema: z.ZodType<ListenInput> = z.strictObject(
-  { host: address.optional(), port: listenPort },
+  { host: address.optional(), port: listenPort, tls: listenTlsSchema.optional() },
   "must be a map with host and port",
 );
 
@@ -70,6 +81,7 @@ const lists = {
   routes: z.array(routeSchema, "must be a list of routes").nullable().optional(),
   upstreams: z.array(upstreamSchema, "must be a list of upstreams").nullable().optional(),
   services: z.array(serviceSchema, "must be a list of services").nullable().optional(),
+  ssls: z.array(sslSchema, "must be a list of certificates").nullable().optional(),
 };
 
 /** Shape of the file given with `--config`. */
@@ -80,6 +92,7 @@ export const configFileSchema: z.ZodType<FileInput> = z.strictObject({
   admin: adminSchema.nullable().optional(),
   discovery: discoverySchema.nullable().optional(),
   ...lists,
+  node_tls: nodeTlsSchema.optional(),
   wait_ms: integer(0, 60_000).optional(),
   drain_timeout: integer(0, 600_000).optional(),
   snapshot_dir: z

@@ -4,6 +4,7 @@ import type { NodeInput } from "@rollcall/core";
 import type { EtcdOptions } from "@rollcall/etcd";
 import type { EurekaOptions } from "@rollcall/eureka";
 import type { NacosOptions } from "@rollcall/nacos";
+import type { ListenTls, NodeTls } from "@rollcall/proxy";
 import type { ZookeeperOptions } from "@rollcall/zookeeper";
 
 import type { Rewrite } from "../routing/rewrite.ts";
@@ -16,6 +17,8 @@ export interface ListenConfig {
   readonly port: number;
   /** Where it is set, for messages: `listen[0]`. */
   readonly key: string;
+  /** Holds private keys. */
+  readonly tls?: ListenTls | undefined;
 }
 
 /** What the package of each kind of registry is given. */
@@ -61,6 +64,8 @@ export interface UpstreamConfig {
   /** What requests are hashed by, with `chash`. */
   readonly hash?: HashSpec | undefined;
   readonly secure: boolean;
+  /** How TLS is spoken to nodes that want it; may hold a private key. */
+  readonly tls?: NodeTls | undefined;
   readonly host: "pass" | "node" | { readonly value: string };
   readonly timeouts: {
     readonly connectMs: number;

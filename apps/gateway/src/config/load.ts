@@ -17,6 +17,9 @@ import type {
   RegistryConfig,
   RouteConfig,
 } from "./gateway-config.ts";
+import { type PlacedCertificate, resolveListenTls, resolveSsls } from "./listen-tls.ts";
+import { resolveNodeTls } from "./node-tls.ts";
+import { PemFiles } from "./pem-files.ts";
 import { type Problem, tidyProblems } from "./problem.ts";
 import { redact } from "./redaction.ts";
 import { unsupportedRegistries } from "./refusal.ts";
@@ -25,6 +28,7 @@ import { RegistryPlace } from "./registries/registry-kind.ts";
 import { type CheckedFile, itemsById, type Resolution, written } from "./resolution.ts";
 import { checkService, resolveRoute } from "./route-resolution.ts";
 import type { RouteInput, ServiceInput } from "./route-schema.ts";
+import type { NodeTlsInput, SslInput } from "./tls-schema.ts";
 import { resolveUpstream } from "./upstream-resolution.ts";
 import type { UpstreamInput } from "./upstream-schema.ts";
 import { showPath } from "./show-path.ts";
@@ -49,6 +53,8 @@ export interface LoadedConfig {
   readonly problems: readonly Problem[];
   /** What is accepted and probably not meant. */
   readonly warnings: readonly Problem[];
+  /** Absolute paths of certificates and keys that the files name; none when the files cannot be read. */
+  readonly pemFiles?: readonly string[] | undefined;
 }
 
 /**
@@ -95,15 +101,24 @@ function resolveConfig(
   const services = itemsById<ServiceInput>(files, "services", problems);
   const rules = main.validation.isGood(["node_addresses"]) ? value.node_addresses : undefined;
   const nodeAddresses = { allow: rules?.allow ?? [], deny: rules?.deny ?? [] };
+  const pem = new PemFiles(directory, source.texts);
+  const said = { problems, warnings, pem };
+  const nodeTls = resolveNodeTls(
+    document,
+    ["node_tls"],
+    main.validation.soundPart(["node_tls"]) as NodeTlsInput | undefined,
+    undefined,
+    said,
+  );
   const resolution: Resolution = {
-    problems,
-    warnings,
+    ...said,
+    nodeTls,
     upstreams,
     services,
     registryNames: registryNames(value),
     policy: addressPolicy(nodeAddresses, []),
   };
-  const registries = resolveRegistries(main, directory, { problems, warnings });
+  const registries = resolveRegistries(main, directory, said);
   if (source.routesFile === undefined && document.at(["routes"]) === undefined) {
     const message = "routes is missing; add routes: or give a file with --routes";
     problems.push(document.problem([], message));
@@ -117,8 +132,13 @@ function resolveConfig(
     const route = resolveRoute(item, resolution);
     if (route !== undefined) resolved.push(route);
   }
-  const listen = listeners(main, problems, warnings);
-  const tidy = { problems: tidyProblems(problems), warnings: tidyProblems(warnings) };
+  const ssls = resolveSsls(itemsById<SslInput>(files, "ssls", problems), said);
+  const listen = listeners(main, ssls, said);
+  const tidy = {
+    problems: tidyProblems(problems),
+    warnings: tidyProblems(warnings),
+    pemFiles: pem.paths,
+  };
   if (problems.length > 0) return tidy;
   return {
     ...tidy,
@@ -127,7 +147,7 @@ function resolveConfig(
       files: {
         configFile: source.configFile,
         routesFile: source.routesFile,
-        texts: source.texts,
+        texts: { ...source.texts, ...pem.texts },
       },
       workers: value.workers === "auto" ? mostWorkers() : (value.workers ?? 1),
       registries,
@@ -173,7 +193,7 @@ function registryNames(value: FileInput): readonly string[] {
 function resolveRegistries(
   { document, validation }: CheckedFile,
   directory: string,
-  said: { readonly problems: Problem[]; readonly warnings: Problem[] },
+  said: { readonly problems: Problem[]; readonly warnings: Problem[]; readonly pem: PemFiles },
 ): readonly RegistryConfig[] {
   const { discovery } = document.value as FileInput;
   const found: RegistryConfig[] = [];
@@ -198,10 +218,11 @@ function resolveRegistries(
 
 function listeners(
   { document, validation }: CheckedFile,
-  problems: Problem[],
-  warnings: Problem[],
+  ssls: readonly PlacedCertificate[],
+  said: Pick<Resolution, "problems" | "warnings" | "pem">,
 ): { readonly listen: readonly ListenConfig[]; readonly admin?: ListenConfig } {
   if (!validation.isGood(["listen"]) || !validation.isGood(["admin"])) return { listen: [] };
+  const { problems, warnings } = said;
   const { listen = [], admin } = document.value as FileInput;
   const taken = new Map<string, string>();
   const claim = (config: ListenConfig, path: readonly PropertyKey[]): ListenConfig => {
@@ -213,9 +234,17 @@ function listeners(
     taken.set(address, config.key);
     return config;
   };
-  const resolved = listen.map((input, index) =>
-    claim(listener(input, `listen[${index}]`), ["listen", index]),
-  );
+  const resolved = listen.map((input, index) => {
+    const path = ["listen", index];
+    const plain = claim(listener(input, `listen[${index}]`), path);
+    if (input.tls === undefined) return plain;
+    return { ...plain, tls: resolveListenTls(document, [...path, "tls"], input.tls, ssls, said) };
+  });
+  const [unused] = ssls;
+  if (unused !== undefined && listen.every(({ tls }) => tls === undefined)) {
+    const message = "ssls is not used: no address of listen has tls, such as tls: {}";
+    warnings.push(unused.document.keyProblem(["ssls"], message));
+  }
   if (!Object.hasOwn(document.value as object, "admin")) return { listen: resolved };
   const adminListener = claim(listener({ host: admin?.host, port: admin?.port ?? 9090 }, "admin"), [
     "admin",

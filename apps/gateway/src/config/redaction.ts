@@ -2,6 +2,7 @@ const secretKeys: ReadonlySet<PropertyKey> = new Set([
   "password",
   "token",
   "key",
+  "client_key",
   "username",
   "user",
   "access_key",

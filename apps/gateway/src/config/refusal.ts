@@ -21,13 +21,12 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
     "plugins",
     "protos",
     "secrets",
-    "ssls",
     "stream_plugins",
     "stream_routes",
     "wasm",
     "xrpc",
   ],
-  listen: ["tls", "enable_http2", "enable_http3", "ip", "ssl"],
+  listen: ["enable_http2", "enable_http3", "ip", "ssl"],
   route: [
     "filter_func",
     "plugin_config_id",
@@ -38,7 +37,9 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
     "vars",
   ],
   service: ["script"],
-  upstream: ["checks", "discovery_args", "keepalive_pool", "tls", "warm_up_conf"],
+  upstream: ["checks", "discovery_args", "keepalive_pool", "warm_up_conf"],
+  ssl: ["certs", "client", "gm", "keys", "ssl_protocols"],
+  tls: ["client_cert_id"],
   rewrite: ["headers", "method"],
 };
 

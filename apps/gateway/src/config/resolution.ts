@@ -1,5 +1,8 @@
+import type { NodeTls } from "@rollcall/proxy";
+
 import type { AddressPolicy } from "../upstream/address-policy.ts";
 import type { ConfigDocument, Path } from "./document.ts";
+import type { PemFiles } from "./pem-files.ts";
 import type { Problem } from "./problem.ts";
 import type { WrittenObject } from "./gateway-config.ts";
 import type { ServiceInput } from "./route-schema.ts";
@@ -30,6 +33,9 @@ export interface Resolution {
   /** Names of `discovery`, also of those with problems. */
   readonly registryNames: readonly string[];
   readonly policy: AddressPolicy;
+  readonly pem: PemFiles;
+  /** For upstreams that say nothing else. */
+  readonly nodeTls: NodeTls | undefined;
 }
 
 /** A checked file. */
@@ -46,7 +52,7 @@ export interface CheckedFile {
  */
 export function itemsById<T>(
   files: readonly CheckedFile[],
-  list: "routes" | "upstreams" | "services",
+  list: "routes" | "upstreams" | "services" | "ssls",
   problems: Problem[],
 ): ReadonlyMap<string, Item<T>> {
   const items = new Map<string, Item<T>>();

@@ -5,6 +5,7 @@ import { defineNode, DiscoveryError, type NodeInput } from "@rollcall/core";
 
 import type { ConfigDocument, Path } from "./document.ts";
 import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
+import { resolveNodeTls } from "./node-tls.ts";
 import type { Resolution } from "./resolution.ts";
 import { suggest } from "./suggestion.ts";
 import type { NodeEntry, TimeoutInput, UpstreamInput } from "./upstream-schema.ts";
@@ -44,11 +45,26 @@ export function resolveUpstream(
     type: input.type ?? "roundrobin",
     hash: hashSpec(placed, resolution),
     secure,
+    tls: nodeTls(placed, source, resolution),
     host,
     timeouts: resolveTimeouts(input.timeout),
     retries: input.retries,
     retryTimeoutMs: (input.retry_timeout ?? 0) * 1000,
   };
+}
+
+function nodeTls(
+  { input, document, path }: PlacedUpstream,
+  source: NodeSource,
+  resolution: Resolution,
+): UpstreamConfig["tls"] {
+  const place = [...path, "tls"];
+  // Nodes of a registry can want TLS on their own account.
+  if (input.tls !== undefined && input.scheme !== "https" && source.kind === "fixed") {
+    const message = `${showPath(place)} is not used: it needs scheme: https`;
+    resolution.warnings.push(document.keyProblem(place, message));
+  }
+  return resolveNodeTls(document, place, input.tls, resolution.nodeTls, resolution);
 }
 
 /** APISIX asks for `key` unless it is the default, which makes little sense: here it is always needed. */

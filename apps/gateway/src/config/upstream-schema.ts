@@ -12,6 +12,7 @@ import {
   text,
 } from "./leaf.ts";
 import { unsupportedSchemes } from "./refusal.ts";
+import { type NodeTlsInput, upstreamTlsSchema } from "./tls-schema.ts";
 
 /** `timeout` of an upstream or a route, in seconds, as in APISIX. */
 export interface TimeoutInput {
@@ -44,6 +45,7 @@ export interface UpstreamInput {
   readonly retries?: number | undefined;
   readonly retry_timeout?: number | undefined;
   readonly timeout?: TimeoutInput | undefined;
+  readonly tls?: NodeTlsInput | undefined;
 }
 
 const dayS = 86_400;
@@ -91,6 +93,7 @@ export const upstreamSchema: z.ZodType<UpstreamInput> = z.strictObject(
     retries: integer(0, 1_000).optional(),
     retry_timeout: decimal(0, dayS).optional(),
     timeout: timeoutSchema.optional(),
+    tls: upstreamTlsSchema.optional(),
     hash_on: choice(["vars", "header", "cookie", "vars_combinations"], ["consumer"]).optional(),
     key: text(1024).optional(),
   },

@@ -147,13 +147,14 @@ function refusedRegistry(document: ConfigDocument, name: string): Problem | unde
 function kindAt(path: Path): string {
   const last = path.at(-1);
   if (last === undefined) return "file";
-  if (last === "plugins" || last === "upstream") return last;
+  if (last === "plugins" || last === "upstream" || last === "tls") return last;
   if (last === "proxy-rewrite") return "rewrite";
   if (path.length !== 2) return "";
   const kinds: Record<string, string> = {
     listen: "listen",
     routes: "route",
     services: "service",
+    ssls: "ssl",
     upstreams: "upstream",
   };
   return kinds[String(path[0])] ?? "";

@@ -6,6 +6,8 @@ import type { RequestContext } from "../forwarding.ts";
 import type { GatewayState } from "../state.ts";
 import type { NodePool } from "../upstream/node-pool.ts";
 import { AttemptNumbers, type AttemptsTaken, keyOf } from "./attempt-numbers.ts";
+import { certificateEnds } from "./certificate-ends.ts";
+import { HandshakeNumbers, type HandshakeResult } from "./handshake-numbers.ts";
 import { type ProcessFigures, renderTogether } from "./process-figures.ts";
 import { RequestNumbers, type RequestsTaken, type Value } from "./request-numbers.ts";
 
@@ -19,6 +21,7 @@ export interface MetricsSource {
 export interface NumbersTaken {
   readonly requests: readonly RequestsTaken[];
   readonly attempts: readonly AttemptsTaken[];
+  readonly handshakes: Readonly<Record<HandshakeResult, number>>;
 }
 
 /** Worker processes, as the metrics see them. */
@@ -44,6 +47,7 @@ export class GatewayMetrics {
   readonly #registry = new Registry();
   readonly #requests = new RequestNumbers();
   readonly #attempts = new AttemptNumbers();
+  readonly #handshakes = new HandshakeNumbers();
   readonly #reloads: Counter<"result">;
   readonly #workers: WorkerNumbers | undefined;
   #lastReload: ReloadNote | undefined;
@@ -72,6 +76,18 @@ export class GatewayMetrics {
       "Attempts to have a node answer, by how they ended.",
       () => this.#attempts.totals(),
     );
+    this.#numbers(
+      "rollcall_tls_handshakes_total",
+      "counter",
+      "TLS handshakes of clients, by how they ended.",
+      () => this.#handshakes.totals(),
+    );
+    this.#numbers(
+      "rollcall_tls_certificate_not_after_seconds",
+      "gauge",
+      "Until when a listener's certificate is good, in seconds since 1970, by its first name.",
+      () => certificateEnds(source().state.config.listen),
+    );
     this.#reloads = new Counter({
       name: "rollcall_config_reloads_total",
       help: "Configuration reloads by result.",
@@ -99,17 +115,26 @@ export class GatewayMetrics {
 
   /** Takes out what was counted; counting starts anew. */
   take(): NumbersTaken {
-    return { requests: this.#requests.take(), attempts: this.#attempts.take() };
+    return {
+      requests: this.#requests.take(),
+      attempts: this.#attempts.take(),
+      handshakes: this.#handshakes.take(),
+    };
   }
 
   /** Adds what another process has taken out. */
-  merge({ requests, attempts }: NumbersTaken): void {
+  merge({ requests, attempts, handshakes }: NumbersTaken): void {
+    this.#handshakes.merge(handshakes);
     this.#requests.merge(requests);
     this.#attempts.merge(attempts);
   }
 
   completed(completed: Completed, context: RequestContext | undefined): void {
     this.#requests.add(context?.route.id ?? "", completed.status, completed.elapsedMs / 1000);
+  }
+
+  handshake(result: HandshakeResult): void {
+    this.#handshakes.add(result);
   }
 
   attempt(pool: NodePool, outcome: AttemptOutcome): void {
@@ -176,7 +201,7 @@ export class GatewayMetrics {
   /** A metric that is counted as plain numbers, and written out when somebody asks. */
   #numbers(
     name: string,
-    type: "counter" | "histogram",
+    type: "counter" | "gauge" | "histogram",
     help: string,
     values: (name: string) => readonly Value[],
   ): void {

@@ -42,6 +42,7 @@ export class Upstream {
       target: request.target,
       host: request.host === undefined ? config.host : { value: request.host },
       timeouts: config.timeouts,
+      tls: config.tls,
       retries: config.retries ?? Math.max(0, this.pool.nodes.length - 1),
       retryTimeoutMs: config.retryTimeoutMs,
       context: request.context,

@@ -133,8 +133,14 @@ export class WorkerGateway {
   /** @param asked  The question; 0 when nobody asks, and then nothing is said unless something was counted. */
   async #tell(asked: number): Promise<void> {
     const figures = await this.#figures.now();
-    const numbers = this.#metrics?.().take() ?? { requests: [], attempts: [] };
-    if (asked === 0 && numbers.requests.length === 0 && numbers.attempts.length === 0) return;
+    const numbers = this.#metrics?.().take() ?? {
+      requests: [],
+      attempts: [],
+      handshakes: { completed: 0, failed: 0 },
+    };
+    const { requests, attempts, handshakes } = numbers;
+    const isNew = requests.length + attempts.length + handshakes.completed + handshakes.failed > 0;
+    if (asked === 0 && !isNew) return;
     const inFlight = this.#inFlight();
     const counted = { kind: "counted", asked, numbers, inFlight, process: figures } as const;
     await new Promise<void>((sent) => this.#post(counted, sent));

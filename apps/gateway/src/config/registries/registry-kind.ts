@@ -2,6 +2,7 @@ import type * as z from "zod";
 
 import type { ConfigDocument, Path } from "../document.ts";
 import type { RegistryConfig } from "../gateway-config.ts";
+import type { PemFiles } from "../pem-files.ts";
 import type { Problem } from "../problem.ts";
 import { showPath } from "../show-path.ts";
 
@@ -31,6 +32,7 @@ export class RegistryPlace {
   readonly name: string;
   /** Files named in the entry are relative to it. */
   readonly directory: string;
+  readonly pem: PemFiles;
   readonly #document: ConfigDocument;
   readonly #problems: Problem[];
   readonly #warnings: Problem[];
@@ -40,11 +42,16 @@ export class RegistryPlace {
     document: ConfigDocument,
     name: string,
     directory: string,
-    said: { readonly problems: Problem[]; readonly warnings: Problem[] },
+    said: {
+      readonly problems: Problem[];
+      readonly warnings: Problem[];
+      readonly pem: PemFiles;
+    },
   ) {
     this.name = name;
     this.directory = directory;
     this.#document = document;
+    this.pem = said.pem;
     this.#problems = said.problems;
     this.#warnings = said.warnings;
   }

@@ -1,6 +1,3 @@
-import { readFileSync } from "node:fs";
-import { resolve } from "node:path";
-
 import * as z from "zod";
 
 import { flag, text } from "../leaf.ts";
@@ -59,18 +56,10 @@ function pemOf(
   key: "ca" | "cert" | "key",
 ): string | undefined {
   const value = input[key];
-  if (value === undefined || value.trimStart().startsWith("-----BEGIN")) return value;
+  if (value === undefined) return undefined;
   const path = ["tls", key];
-  try {
-    const found = readFileSync(resolve(place.directory, value), "utf8");
-    if (found.includes("-----BEGIN")) return found;
-    place.problem(path, `${place.show(path)}: the file holds no PEM text`);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    place.problem(
-      path,
-      `${place.show(path)}: the file cannot be read (${code ?? "unknown error"})`,
-    );
-  }
+  const found = place.pem.read(value);
+  if ("text" in found) return found.text;
+  place.problem(path, `${place.show(path)}: ${found.fault}`);
   return undefined;
 }
