@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { createServer, type IncomingMessage, request as httpRequest } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
 
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, test } from "vitest";
 
-import { createProxy, type ListenAddress, type Proxy, type UpstreamNode } from "../src/index.ts";
+import { createProxy, type Proxy, type UpstreamNode } from "../src/index.ts";
 import {
   pieces,
   type RequestMessage,
@@ -19,7 +19,15 @@ import { Random } from "./fuzz/random.ts";
 import { RequestCheck } from "./fuzz/request-check.ts";
 import { RequestReader } from "./fuzz/request-reading.ts";
 import { ResponseCheck } from "./fuzz/response-check.ts";
-import { forwardTo, rawNode, until } from "./wire.ts";
+import {
+  askProxy,
+  dialProxy,
+  forwardTo,
+  listenOn,
+  type ProxyAddress,
+  rawNode,
+  until,
+} from "./wire.ts";
 
 const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 6 });
 
@@ -85,7 +93,11 @@ async function writeAll(socket: Socket, all: readonly Buffer[]): Promise<void> {
   }
 }
 
-describe.each(["shared", "public"] as const)("through a proxy, in pieces: %s reads", (reads) => {
+describe.each([
+  ["shared", "plain"],
+  ["public", "plain"],
+  ["shared", "tls"],
+] as const)("through a proxy, in pieces: %s reads, %s", (reads, wire) => {
   const seen: Promise<Arrived>[] = [];
   let message: ResponseMessage;
   let answerCuts: readonly number[] = [];
@@ -98,7 +110,7 @@ describe.each(["shared", "public"] as const)("through a proxy, in pieces: %s rea
     request.once("end", () => response.end());
   });
   let proxy: Proxy;
-  let address: ListenAddress;
+  let address: ProxyAddress;
   let raw: Awaited<ReturnType<typeof rawNode>>;
 
   beforeAll(async () => {
@@ -114,7 +126,7 @@ describe.each(["shared", "public"] as const)("through a proxy, in pieces: %s rea
       reads,
       route: (head) => forwardTo([head.header("x-raw") === undefined ? nodes.http! : nodes.raw!]),
     });
-    address = await proxy.listen({ host: "127.0.0.1", port: 0 });
+    address = await listenOn(proxy, wire);
   });
 
   afterAll(async () => {
@@ -131,7 +143,7 @@ describe.each(["shared", "public"] as const)("through a proxy, in pieces: %s rea
         cuts,
         async (all, at) => {
           seen.length = 0;
-          const socket = connect({ ...address, noDelay: true });
+          const socket = dialProxy(address);
           socket.on("error", () => undefined).resume();
           await writeAll(socket, pieces(all.map(requestBytes).join(""), at));
           await until(() => seen.length >= all.length, "the requests");
@@ -152,8 +164,7 @@ describe.each(["shared", "public"] as const)("through a proxy, in pieces: %s rea
         message = one;
         answerCuts = at;
         const answer = await new Promise<Arrived>((resolve, reject) => {
-          const options = { ...address, agent: false, headers: { "x-raw": 1 } };
-          httpRequest(options, (response) => {
+          askProxy(address, { headers: { "x-raw": 1 } }, (response) => {
             arrived(response, `${response.statusCode} ${response.statusMessage}`).then(
               resolve,
               reject,

@@ -1,4 +1,13 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import {
+  type ClientRequest,
+  createServer,
+  type IncomingMessage,
+  request as httpRequest,
+  type RequestListener,
+  type RequestOptions,
+  type Server,
+} from "node:http";
+import { request as httpsRequest } from "node:https";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
@@ -57,6 +66,18 @@ export function dialProxy({ host, port, wire = "plain" }: ListenAddress & { wire
   const socket =
     wire === "plain" ? connect({ host, port }) : connectTls({ host, port, ca: authority.caPem });
   return socket.setNoDelay(true);
+}
+
+/** A request to a proxy over a connection of its own. */
+export function askProxy(
+  { host, port, wire }: ProxyAddress,
+  options: RequestOptions,
+  onResponse?: (response: IncomingMessage) => void,
+): ClientRequest {
+  const all = { ...options, host, port, agent: false } as const;
+  return wire === "plain"
+    ? httpRequest(all, onResponse)
+    : httpsRequest({ ...all, ca: authority.caPem }, onResponse);
 }
 
 /** One GET that asks for the connection to be closed. */

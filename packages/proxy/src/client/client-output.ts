@@ -9,6 +9,10 @@ const copyBytes = 8_192;
 export class ClientOutput {
   #socket: Socket;
   #flushed: (() => void) | undefined;
+  /** Whether the socket may still hold bytes that somebody wants back. */
+  #borrows = false;
+  /** Whether pieces of bodies are given away, so that nobody wants them back. */
+  isGiven = false;
   readonly #onFlushed = (): void => this.#tellFlushed();
 
   constructor(socket: Socket) {
@@ -25,6 +29,13 @@ export class ClientOutput {
     return this.#socket.writableLength;
   }
 
+  /** Whether to wait before more is read: for bytes that are wanted back, or because the socket is full. */
+  get holdsUp(): boolean {
+    if (!this.#borrows) return this.#socket.writableNeedDrain;
+    this.#borrows = this.#socket.writableLength > 0;
+    return this.#borrows;
+  }
+
   /** Whether more is waiting to leave than the socket holds gladly. */
   get isFull(): boolean {
     return this.#socket.writableNeedDrain;
@@ -35,7 +46,7 @@ export class ClientOutput {
     this.#socket.write(text, "latin1");
   }
 
-  /** Writes a head and a piece of a body as one; the bytes are free again when nothing is pending. */
+  /** Writes a head and a piece of a body as one; its bytes are free again when nothing {@link holdsUp}. */
   write(text: string, bytes: Buffer, from: number, to: number, tail: string): void {
     const socket = this.#socket;
     if (to - from <= copyBytes) {
@@ -43,6 +54,7 @@ export class ClientOutput {
       socket.write(tail === "" ? piece : piece + tail, "latin1");
       return;
     }
+    this.#borrows ||= !this.isGiven;
     socket.cork();
     if (text !== "") socket.write(text, "latin1");
     socket.write(bytes.subarray(from, to));

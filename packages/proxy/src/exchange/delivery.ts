@@ -31,6 +31,7 @@ export class Delivery extends Answer {
     this.#user = user;
     this.#attempts = attempts;
     this.#readMs = readMs;
+    user.client.output.isGiven = attempts.connection?.givesAway === true;
   }
 
   /** Takes the bytes of the body that are there. */
@@ -49,7 +50,7 @@ export class Delivery extends Answer {
       this.#said();
     } else {
       deadline.within(this.#readMs);
-      if (client.output.pendingBytes > 0) this.#waitForClient(() => this.#goOn());
+      if (client.output.holdsUp) this.#waitForClient(() => this.#goOn());
     }
   }
 
@@ -83,7 +84,7 @@ export class Delivery extends Answer {
 
   #said(): void {
     this.#isSaid = true;
-    if (this.#user.client.output.pendingBytes === 0) this.#finish();
+    if (!this.#user.client.output.holdsUp) this.#finish();
     else {
       this.#waitForClient(() => {
         if (!this.#isOver) this.#finish();

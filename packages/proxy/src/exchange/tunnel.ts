@@ -18,6 +18,7 @@ export class Tunnel implements ClientTunnel, NodeTunnel {
     this.#client = client;
     this.#node = node;
     this.#onOver = onOver;
+    client.output.isGiven = node.givesAway;
   }
 
   clientBytes(bytes: Buffer, length: number): void {
@@ -36,7 +37,7 @@ export class Tunnel implements ClientTunnel, NodeTunnel {
 
   nodeBytes(bytes: Buffer, from: number, to: number): void {
     this.#client.output.write("", bytes, from, to, "");
-    if (this.#client.output.pendingBytes === 0) return;
+    if (!this.#client.output.holdsUp) return;
     this.#node.pause();
     this.#client.output.whenFlushed(() => this.#node.resume());
   }

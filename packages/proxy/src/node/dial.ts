@@ -26,7 +26,7 @@ export interface DialOptions extends DialRules {
  * several records at once, also after it was paused.
  *
  * @param onBytes  Called with the bytes that arrived; they are valid until the next read, and nothing is read
- *   while the connection is paused.
+ *   while the connection is paused. Those of a TLS connection are not used again.
  */
 export function dial(
   node: UpstreamNode,

@@ -77,6 +77,8 @@ export class NodeConnection {
   reused = false;
   /** Whether its end could also be that of a connection somebody cut: an answer must not end with it. */
   readonly endIsDoubtful: boolean;
+  /** Whether the bytes it hands over are not used again. */
+  readonly givesAway: boolean;
   /** When it became idle, and when it is to be given up, on the monotonic clock. */
   idleSinceMs = 0;
   idleUntilMs = 0;
@@ -84,11 +86,13 @@ export class NodeConnection {
   /** @param onIdleClosed  Told when it closes while nobody uses it. */
   constructor(
     parts: NodeParts,
+    secure: boolean,
     endIsDoubtful: boolean,
     onIdleClosed: (connection: NodeConnection) => void,
   ) {
     this.#parts = parts;
     this.endIsDoubtful = endIsDoubtful;
+    this.givesAway = secure;
     this.#framing = parts.newFraming();
     this.#onIdleClosed = onIdleClosed;
   }

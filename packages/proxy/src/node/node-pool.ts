@@ -101,7 +101,7 @@ export class NodePool {
   open(user: NodeUser): NodeConnection {
     const { secure } = this.node;
     const watched = secure && this.#answersEnd !== "framed";
-    const connection = new NodeConnection(this.#parts, secure && !watched, (closed) =>
+    const connection = new NodeConnection(this.#parts, secure, secure && !watched, (closed) =>
       this.#forget(closed),
     );
     const how = { ...this.#dialing, session: this.#session, watched };

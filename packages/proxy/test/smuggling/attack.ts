@@ -3,7 +3,7 @@ import type { NetConnectOpts } from "node:net";
 
 import { Oracle } from "../fuzz/llhttp.ts";
 import { RequestReader } from "../fuzz/request-reading.ts";
-import { forwardTo, proxyWith, talk } from "../wire.ts";
+import { forwardTo, proxyWith, talk, type Wire } from "../wire.ts";
 import type { Attack } from "./corpus.ts";
 import { recordBefore } from "./recorder.ts";
 
@@ -14,10 +14,13 @@ const last = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 export async function runAttack(
   attack: Attack,
   target: NetConnectOpts,
+  wire: Wire = "plain",
 ): Promise<readonly string[]> {
   await using recorder = await recordBefore(target);
-  const address = await proxyWith({ route: () => forwardTo([recorder]) });
-  const received = await talk(address, attack.bytes + last);
+  const address = await proxyWith({ route: () => forwardTo([recorder]) }, wire);
+  // A target's scheme has to be the connection's, or that is what is refused.
+  const bytes = wire === "tls" ? attack.bytes.replaceAll(" http://", " https://") : attack.bytes;
+  const received = await talk(address, bytes + last);
   const stays = attack.closes !== true && attack.answers.every((status) => status === 200);
   const answers = [...received.matchAll(/^HTTP\/1\.1 (\d{3})/gm)].map(([, status]) =>
     Number(status),
