@@ -1,12 +1,26 @@
-import { createProxy, type Forward, type UpstreamNode } from "@rollcall/proxy";
+import { readFileSync } from "node:fs";
+
+import {
+  createProxy,
+  type Forward,
+  type ListenTls,
+  type NodeTls,
+  type UpstreamNode,
+} from "@rollcall/proxy";
 
 import type { PeerPlace } from "../node-peer.ts";
 
 const place = JSON.parse(process.argv[2] ?? "") as PeerPlace;
-// The engine leaves a listener's TLS to later; `listen` knows no certificate.
-if (place.tls !== undefined) throw new Error("the engine has no TLS listener");
+const files = place.tls;
+const listenTls: ListenTls | undefined =
+  files === undefined
+    ? undefined
+    : { certificates: [{ cert: readFileSync(files.cert), key: readFileSync(files.key) }] };
+const nodeTls: NodeTls | undefined =
+  files === undefined ? undefined : { ca: readFileSync(files.ca), serverName: "localhost" };
 
-const node: UpstreamNode = { host: "127.0.0.1", port: place.nodePort, secure: false };
+const secure = files !== undefined;
+const node: UpstreamNode = { host: "127.0.0.1", port: place.nodePort, secure };
 const attempt = { node, done: () => undefined };
 const forward: Forward = {
   kind: "forward",
@@ -19,6 +33,7 @@ const forward: Forward = {
 };
 const proxy = createProxy({
   route: () => forward,
+  nodeTls,
   reads: place.args[0] === "public" ? "public" : "shared",
 });
-await proxy.listen({ host: "127.0.0.1", port: place.listenPort });
+await proxy.listen({ host: "127.0.0.1", port: place.listenPort, tls: listenTls });

@@ -58,7 +58,7 @@ export async function startGateway(
     args: [main, "--config", configFile],
     cores: cores.proxy,
     logFile: join(directory, "gateway.log"),
-    env: { NODE_ENV: "production", ...(tls !== undefined && { NODE_EXTRA_CA_CERTS: tls.ca }) },
+    env: { NODE_ENV: "production" },
     isReady: () => answers(`${tls === undefined ? "http" : "https"}://127.0.0.1:${listenPort}/`),
   });
 }
@@ -66,6 +66,6 @@ export async function startGateway(
 function fixedNodes({ nodePort, tls }: Place): Readonly<Record<string, unknown>> {
   return {
     nodes: { [`127.0.0.1:${nodePort}`]: 1 },
-    ...(tls !== undefined && { scheme: "https" }),
+    ...(tls !== undefined && { scheme: "https", tls: { ca: tls.ca, server_name: "localhost" } }),
   };
 }
