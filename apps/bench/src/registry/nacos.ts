@@ -28,7 +28,7 @@ export const nacos: Backend = {
       steadyMs: 12_000,
       notes: {
         visible: "changes reach it over UDP, which the server sends it",
-        gone: "time-outs of 3 s in the record's metadata, the server looks every 5 s; it never sees the last node leave, so another one stays",
+        gone: "shortest: time-outs of 3 s in the record's metadata, the server looks every 5 s; it never sees the last node leave, so another one stays",
         idle: "what the server sends it over UDP, and its acknowledgements, are not counted",
       },
     },

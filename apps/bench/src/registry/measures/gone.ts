@@ -3,6 +3,8 @@ import { besidePlain } from "../goals.ts";
 import { eachSide, type Measure, turnOrder } from "../measure.ts";
 
 const atOnce = 4;
+/** Records that stay: Eureka removes at most 15 % of all that it holds at a time. */
+const staying = 100;
 /** A part of a heartbeat on the way decides between two medians of a few kills. */
 const tolerance = 1.1;
 
@@ -16,6 +18,7 @@ export const gone: Measure = {
     const turns = Math.max(1, Math.min(rounds, Math.ceil(kills / atOnce)));
     const perTurn = Math.ceil(kills / turns);
     const isDefault = bed.settings.lease === "default";
+    await bed.server.fill("staying", 0, staying);
     const handles = await eachSide(bed, bed.sides, async (side) => bed.start(side));
     const samples: Record<string, number[]> = {};
     const turn = async (side: string, round: number): Promise<void> => {
