@@ -6,7 +6,7 @@ import { websocket } from "./loads/websocket.ts";
 import type { Target } from "./target.ts";
 import { engine, enginePublic } from "./targets/engine.ts";
 import { gatewayEureka } from "./targets/gateway-eureka.ts";
-import { gateway, gatewayLog } from "./targets/gateway.ts";
+import { gateway, gatewayLog, gatewayWorkers } from "./targets/gateway.ts";
 import { haproxy } from "./targets/haproxy.ts";
 import { nginx, nginx64k, nginxLog } from "./targets/nginx.ts";
 import { peers } from "./targets/peers.ts";
@@ -33,6 +33,7 @@ export const allTargets: readonly Target[] = [
   haproxy,
   gateway,
   gatewayLog,
+  gatewayWorkers,
   gatewayEureka,
   engine,
   enginePublic,

@@ -22,6 +22,13 @@ export const gatewayLog: Target = {
   start: (place) => startGateway("gateway-log", place, { access_log: true }, fixedNodes(place)),
 };
 
+/** With two worker processes on the one core: what their being several costs. */
+export const gatewayWorkers: Target = {
+  name: "gateway-workers",
+  loads: ["small", "churn"],
+  start: (place) => startGateway("gateway-workers", place, { workers: 2 }, fixedNodes(place)),
+};
+
 /** Starts the built gateway with a configuration file. */
 export async function startGateway(
   what: string,
