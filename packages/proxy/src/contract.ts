@@ -5,6 +5,8 @@
  * {@link ProxyOptions.route} where the head goes and follows the answer.
  */
 
+import type { ProxyLimits } from "./limits.ts";
+
 /** A request head as it came over the wire, plus what the connection knows. */
 export interface RequestHead {
   readonly method: string;
@@ -15,8 +17,12 @@ export interface RequestHead {
   readonly rawHeaders: readonly string[];
   /** First value of a field, by lower-case name. */
   header(name: string): string | undefined;
-  /** Peer address without brackets. */
+  /**
+   * The client's address without brackets: the peer's, or what {@link ProxyOptions.trustedProxies} say of him.
+   */
   readonly remoteAddress: string;
+  /** Who is connected to us, without brackets. */
+  readonly peerAddress: string;
   readonly remotePort: number;
   /** Local port the request came in on. */
   readonly localPort: number;
@@ -120,6 +126,7 @@ export interface Completed {
   readonly elapsedMs: number;
   readonly attempts: number;
   readonly node?: UpstreamNode | undefined;
+  /** As {@link RequestHead.remoteAddress}. */
   readonly remoteAddress: string;
   readonly context?: unknown;
 }
@@ -169,10 +176,34 @@ export interface ListenTls {
   readonly handshakeTimeoutMs?: number | undefined;
 }
 
-export interface ProxyOptions {
+/** What may be changed while requests are served. */
+export interface ProxySettings extends ProxyLimits {
+  /**
+   * Methods of requests that may be sent again when it is unclear whether they arrived; names are as in requests,
+   * in capitals. Default: those that RFC 9110 §9.2.2 calls idempotent (GET, HEAD, OPTIONS, TRACE, PUT, DELETE).
+   * Whatever the method, a request of which nothing was sent goes to another node, and one whose answer has
+   * begun does not.
+   */
+  readonly repeatMethods?: readonly string[] | undefined;
+  /**
+   * Addresses, and networks such as `10.0.0.0/8`, of proxies whose X-Forwarded-* fields are believed. Default:
+   * none.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * What happens when a client ends its half of the connection while it waits for an answer: `cancel`, since
+   * most that do have left; `serve`, for clients that wait for the answer all the same. Default `cancel`.
+   */
+  readonly halfClose?: "cancel" | "serve" | undefined;
+}
+
+export interface ProxyOptions extends ProxySettings {
   /** Where does this head go? May answer later; a throw is answered with 500 and reported. */
   route(head: RequestHead): Forward | Reply | Promise<Forward | Reply>;
-  /** Shapes the answer to a failure. Default: a JSON body `{ "error_msg", "code" }`. */
+  /**
+   * Shapes the answer to a failure. Default: a JSON body `{ "error_msg", "code", "reason" }`, also where this
+   * throws.
+   */
   describeFailure?: ((failure: ProxyFailure) => Reply) | undefined;
   /** Called once per finished exchange; must not throw and must be cheap. */
   onCompleted?: ((completed: Completed) => void) | undefined;
@@ -186,38 +217,6 @@ export interface ProxyOptions {
    * A node without an allowed address counts as one that refused the connection. Default: all.
    */
   readonly allowAddress?: ((address: string, port: number) => boolean) | undefined;
-  /** Bytes of the request head. Default 32 768. */
-  readonly maxHeadBytes?: number | undefined;
-  /** Fields of the request head. Default 128. */
-  readonly maxHeaders?: number | undefined;
-  /** From connect, or the previous response, to a complete request head, in ms. Default 60 000. */
-  readonly headTimeoutMs?: number | undefined;
-  /** How long an idle client connection is kept, in ms. Default 75 000. */
-  readonly idleTimeoutMs?: number | undefined;
-  /** Bytes of a request's body. Default: no bound. */
-  readonly maxBodyBytes?: number | undefined;
-  /** Silence of a client that still has to send its body, in ms. Default 60 000. */
-  readonly bodyTimeoutMs?: number | undefined;
-  /** How long a client may take nothing of its answer, in ms. Default 60 000. */
-  readonly clientSendTimeoutMs?: number | undefined;
-  /** From a request's head to the end of its answer, in ms; 0: no bound. Default 0. */
-  readonly totalTimeoutMs?: number | undefined;
-  /** Requests over one client connection; 0: no bound. Default 0. */
-  readonly maxRequestsPerConnection?: number | undefined;
-  /** Client connections in all; further ones are closed at once. 0: no bound. Default 0. */
-  readonly maxConnections?: number | undefined;
-  /** Chunk extensions of one body, in bytes. Default 4 096. */
-  readonly maxExtensionBytes?: number | undefined;
-  /** Trailer section, in bytes. Default 8 192. */
-  readonly maxTrailerBytes?: number | undefined;
-  /** Interim answers of a node to one request. Default 16. */
-  readonly maxInformational?: number | undefined;
-  /** Connections to one node, idle ones included; 0: no bound. Default 0. */
-  readonly maxConnectionsPerNode?: number | undefined;
-  /** Requests that may wait for a connection to one node, when there is a bound. Default 1 024. */
-  readonly maxQueuePerNode?: number | undefined;
-  /** How long each may wait, in ms; then another node is tried. Default 5 000. */
-  readonly queueTimeoutMs?: number | undefined;
   /**
    * How sockets of clients are read: `shared`, into one buffer, which takes one step that Node does not
    * document and is not taken where it fails; `public`, by documented means only, slower. Default `shared`.
@@ -228,10 +227,6 @@ export interface ProxyOptions {
    * the connections (`SO_REUSEPORT`: Linux, FreeBSD). Default `false`.
    */
   readonly reusePort?: boolean | undefined;
-  /** Idle connections kept per node. Default 320. */
-  readonly maxIdlePerNode?: number | undefined;
-  /** How long an idle node connection is kept, in ms. Default 60 000. */
-  readonly nodeIdleTimeoutMs?: number | undefined;
 }
 
 /** Address a listener is bound to. */
@@ -247,6 +242,13 @@ export interface ListenOptions extends ListenAddress {
 }
 
 export interface Proxy {
+  /**
+   * Sets everything in {@link ProxySettings} anew, what is left out to its default. Clients that are connected
+   * keep what they came under, except for what regards connections to nodes.
+   *
+   * @throws RangeError that names what is wrong; nothing changed then.
+   */
+  configure(settings: ProxySettings): void;
   /**
    * Opens one more listener; resolves with the bound address (port 0 picks a free one).
    *

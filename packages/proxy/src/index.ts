@@ -12,9 +12,18 @@ export type {
   Proxy,
   ProxyFailure,
   ProxyOptions,
+  ProxySettings,
   Reply,
   RequestHead,
   ServerCertificate,
   UpstreamNode,
 } from "./contract.ts";
 export { createProxy } from "./proxy.ts";
+export {
+  defaultLimits,
+  fullLimits,
+  type FullLimits,
+  type LimitBounds,
+  limitBounds,
+  type ProxyLimits,
+} from "./limits.ts";

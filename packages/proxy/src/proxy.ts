@@ -4,14 +4,28 @@ import type { Socket } from "node:net";
 import { ClientConnection, type ClientParts } from "./client/client-connection.ts";
 import { SharedReads } from "./client/shared-reads.ts";
 import { monotonicMs } from "./clock.ts";
-import type { ListenAddress, ListenOptions, ListenTls, Proxy, ProxyOptions } from "./contract.ts";
+import type {
+  ListenAddress,
+  ListenOptions,
+  ListenTls,
+  Proxy,
+  ProxyOptions,
+  ProxySettings,
+} from "./contract.ts";
 import { ForwardedFields } from "./exchange/forwarded-fields.ts";
+import { TrustedProxies } from "./exchange/trusted-proxies.ts";
 import { BodyFraming } from "./http1/body-framing.ts";
-import { RequestScan } from "./http1/request-scan.ts";
+import { idempotentMethods } from "./http1/methods.ts";
+import { type HeadLimits, RequestScan } from "./http1/request-scan.ts";
 import { ResponseScan } from "./http1/response-scan.ts";
+import { type FullLimits, fullLimits } from "./limits.ts";
 import { Listener, type ListenerEvents } from "./listener.ts";
+import type { BudgetLimits } from "./node/connection-budget.ts";
+import type { DialRules } from "./node/dial.ts";
+import type { NodeParts } from "./node/node-connection.ts";
+import type { PoolLimits } from "./node/node-pool.ts";
 import { NodePools } from "./node/node-pools.ts";
-import { defaultReply } from "./reply.ts";
+import { failureReply } from "./reply.ts";
 
 /** How often deadlines are looked at, in ms: one timer for all connections, not one for each. */
 const sweepMs = 100;
@@ -27,7 +41,14 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 class Engine implements Proxy {
   readonly #options: ProxyOptions;
-  readonly #parts: ClientParts;
+  readonly #dialing: DialRules;
+  readonly #forwarded = new ForwardedFields(`rollcall-${randomBytes(4).toString("hex")}`);
+  /** Shared with everything that has to do with nodes, and changed in place. */
+  readonly #nodeParts: NodeParts;
+  readonly #poolLimits: PoolLimits & BudgetLimits;
+  #limits: FullLimits;
+  /** For clients that connect from now on. */
+  #parts: ClientParts;
   readonly #reads: SharedReads;
   readonly #listeners = new Map<string, Listener>();
   readonly #clients = new Set<ClientConnection>();
@@ -37,8 +58,26 @@ class Engine implements Proxy {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
+    const limits = fullLimits(options);
+    this.#limits = limits;
     this.#reads = new SharedReads(options.reads ?? "shared");
-    this.#parts = this.#makeParts();
+    this.#dialing = {
+      allowAddress: options.allowAddress,
+      keepAliveMs: () => this.#limits.tcpKeepAliveMs,
+    };
+    this.#nodeParts = nodePartsOf(limits);
+    this.#poolLimits = poolLimitsOf(limits);
+    const { nodeTls } = options;
+    const pools = new NodePools(this.#nodeParts, this.#dialing, nodeTls, this.#poolLimits);
+    this.#parts = this.#makeParts(options, limits, pools);
+  }
+
+  configure(settings: ProxySettings): void {
+    const limits = fullLimits(settings);
+    this.#parts = this.#makeParts(settings, limits, this.#parts.pools);
+    this.#limits = limits;
+    Object.assign(this.#nodeParts, nodePartsOf(limits));
+    Object.assign(this.#poolLimits, poolLimitsOf(limits));
   }
 
   get inFlight(): number {
@@ -90,7 +129,7 @@ class Engine implements Proxy {
   };
 
   #accepted(socket: Socket): boolean {
-    const { maxConnections = 0 } = this.#options;
+    const { maxConnections } = this.#limits;
     let open = this.#clients.size;
     if (maxConnections > 0) for (const one of this.#listeners.values()) open += one.handshakes;
     if (!this.#closing && (maxConnections === 0 || open < maxConnections)) return true;
@@ -104,6 +143,7 @@ class Engine implements Proxy {
       transport.destroy();
       return;
     }
+    (secure ?? transport).setKeepAlive(true, this.#limits.tcpKeepAliveMs);
     const client = new ClientConnection(this.#parts, transport, secure !== undefined);
     this.#clients.add(client);
     const onBytes = (bytes: Buffer, length: number): void => client.onBytes(bytes, length);
@@ -122,49 +162,24 @@ class Engine implements Proxy {
     if (this.#clients.size === 0) this.#onEmpty?.();
   }
 
-  #makeParts(): ClientParts {
+  #makeParts(settings: ProxySettings, limits: FullLimits, pools: NodePools): ClientParts {
     const options = this.#options;
-    const maxHeadBytes = options.maxHeadBytes ?? 32_768;
-    const headLimits = { maxBytes: maxHeadBytes, maxFields: options.maxHeaders ?? 128 };
-    const chunkLimits = {
-      maxExtensionBytes: options.maxExtensionBytes ?? 4_096,
-      maxTrailerBytes: options.maxTrailerBytes ?? 8_192,
-    };
-    const newFraming = (): BodyFraming => new BodyFraming(chunkLimits);
-    const dialing = { allowAddress: options.allowAddress };
-    const nodeParts = {
-      scan: new ResponseScan(headLimits),
-      newFraming,
-      maxInformational: options.maxInformational ?? 16,
-    };
+    const { repeatMethods = idempotentMethods, trustedProxies = [], halfClose } = settings;
+    const repeated = new Set(repeatMethods);
     return {
       route: (head) => options.route(head),
       onCompleted: options.onCompleted,
-      describe: (failure) => options.describeFailure?.(failure) ?? defaultReply(failure),
-      pools: new NodePools(nodeParts, dialing, options.nodeTls, {
-        maxIdle: options.maxIdlePerNode ?? 320,
-        idleTimeoutMs: options.nodeIdleTimeoutMs ?? 60_000,
-        maxConnections: options.maxConnectionsPerNode ?? 0,
-        maxWaiting: options.maxQueuePerNode ?? 1_024,
-      }),
-      dialing,
-      forwarded: new ForwardedFields(`rollcall-${randomBytes(4).toString("hex")}`),
-      limits: {
-        maxBodyBytes: options.maxBodyBytes ?? Infinity,
-        bodyTimeoutMs: options.bodyTimeoutMs ?? 60_000,
-        clientSendTimeoutMs: options.clientSendTimeoutMs ?? 60_000,
-        totalTimeoutMs: options.totalTimeoutMs ?? 0,
-        maxRequestsPerConnection: options.maxRequestsPerConnection ?? 0,
-        queueTimeoutMs: options.queueTimeoutMs ?? 5_000,
-        lingerMs: 2_000,
-        discardMs: 30_000,
-      },
-      newFraming,
+      describe: (failure) => failureReply(failure, options.describeFailure),
+      pools,
+      dialing: this.#dialing,
+      forwarded: this.#forwarded,
+      limits,
+      repeats: (method) => repeated.has(method),
+      newFraming: framingOf(limits),
       isClosing: () => this.#closing,
-      scan: new RequestScan(headLimits),
-      headTimeoutMs: options.headTimeoutMs ?? 60_000,
-      idleTimeoutMs: options.idleTimeoutMs ?? 75_000,
-      maxHeadBytes,
+      scan: new RequestScan(headLimitsOf(limits)),
+      trusted: trustedProxies.length > 0 ? new TrustedProxies(trustedProxies) : undefined,
+      servesHalfClosed: halfClose === "serve",
       onClosed: (client) => this.#closed(client),
     };
   }
@@ -172,4 +187,31 @@ class Engine implements Proxy {
 
 function keyOf({ host, port }: ListenAddress): string {
   return `${host} port ${port}`;
+}
+
+function headLimitsOf({ maxHeadBytes, maxHeaders }: FullLimits): HeadLimits {
+  return { maxBytes: maxHeadBytes, maxFields: maxHeaders };
+}
+
+function framingOf(limits: FullLimits): () => BodyFraming {
+  return () => new BodyFraming(limits);
+}
+
+function nodePartsOf(limits: FullLimits): NodeParts {
+  return {
+    scan: new ResponseScan(headLimitsOf(limits)),
+    newFraming: framingOf(limits),
+    maxInformational: limits.maxInformational,
+    maxHeadBytes: limits.maxHeadBytes,
+  };
+}
+
+function poolLimitsOf(limits: FullLimits): PoolLimits & BudgetLimits {
+  return {
+    maxIdle: limits.maxIdlePerNode,
+    idleTimeoutMs: limits.nodeIdleTimeoutMs,
+    maxConnections: limits.maxConnectionsPerNode,
+    maxWaiting: limits.maxQueuePerNode,
+    maxTotal: limits.maxNodeConnections,
+  };
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 
-import type { FailureReason, ProxyFailure, Reply } from "./contract.ts";
+import type { FailureReason, ProxyFailure, ProxyOptions, Reply } from "./contract.ts";
 
 /** The status of each failure. */
 export const failureStatus: Readonly<Record<FailureReason, number>> = {
@@ -33,6 +33,15 @@ export function defaultReply(failure: ProxyFailure): Reply {
       reason: failure.detail,
     })}\n`,
   };
+}
+
+/** The answer to a failure: as `shape` has it, or the default one where that throws. */
+export function failureReply(failure: ProxyFailure, shape: ProxyOptions["describeFailure"]): Reply {
+  try {
+    return shape?.(failure) ?? defaultReply(failure);
+  } catch {
+    return defaultReply(failure);
+  }
 }
 
 /**

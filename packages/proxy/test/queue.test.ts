@@ -92,3 +92,80 @@ describe("a bound on connections to a node", () => {
     assert.equal(waiting.length, 0);
   });
 });
+
+describe("a bound on connections to all nodes", () => {
+  test("makes requests wait for each other, whatever their node, first come first served", async () => {
+    const held = await Promise.all([heldNode(), heldNode(), heldNode()]);
+    const nodes = held.map(({ node }) => node);
+    const served: string[] = [];
+    let routed = 0;
+    const address = await proxyWith({
+      route: ({ target }) => {
+        routed += 1;
+        return forwardTo([nodes[Number(target.slice(1, 2))]!]);
+      },
+      onCompleted: ({ target }) => served.push(target),
+      maxNodeConnections: 2,
+    });
+    const targets = ["/0a", "/1a", "/2a", "/0b", "/1b", "/2b"];
+    const answers: Promise<string>[] = [];
+    for (const target of targets) {
+      answers.push(talk(address, get(target)));
+      // One after the other, so that who came first is certain.
+      await until(() => routed === answers.length, target);
+    }
+    const open = (): number => held.reduce((sum, { waiting }) => sum + waiting.length, 0);
+    for (let done = 0; done < targets.length; done += 1) {
+      await until(() => open() === Math.min(2, targets.length - done), `place ${done}`);
+      const sockets = await Promise.all(
+        nodes.map(
+          ({ server }) =>
+            new Promise<number>((resolve) => server.getConnections((_error, n) => resolve(n))),
+        ),
+      );
+      assert.ok(
+        sockets.reduce((sum, one) => sum + one, 0) <= 3,
+        `${sockets.join()}: one may be closing`,
+      );
+      const next = held.find(({ waiting }) =>
+        waiting.some((one) => one.req.url === targets[done]),
+      )!;
+      assert.ok(next !== undefined, `${targets[done]} is not next`);
+      next.waiting.splice(0, 1)[0]!.end("done");
+      await until(() => served.length === done + 1, "its end");
+    }
+    assert.deepEqual(served, targets);
+    for (const answer of answers) assert.match(await answer, /done$/);
+    for (const { node } of held) await node[Symbol.asyncDispose]();
+  });
+
+  test("is a 503 for who waits too long", async () => {
+    const [first, second] = await Promise.all([heldNode(), heldNode()]);
+    const address = await proxyWith({
+      route: ({ target }) => forwardTo([target === "/1" ? first.node : second.node]),
+      maxNodeConnections: 1,
+      queueTimeoutMs: 50,
+    });
+    const answer = talk(address, get("/1"));
+    await until(() => first.waiting.length === 1, "the first request");
+    assert.match(await talk(address, get("/2")), /^HTTP\/1\.1 503 [^]*"code":"NODES_BUSY"/);
+    first.waiting.pop()?.end("first");
+    assert.match(await answer, /first$/);
+    await first.node[Symbol.asyncDispose]();
+    await second.node[Symbol.asyncDispose]();
+  });
+
+  test("an idle connection makes room, also when it is another node's", async () => {
+    await using one = await httpNode((_request, response) => response.end("one"));
+    await using other = await httpNode((_request, response) => response.end("other"));
+    const address = await proxyWith({
+      route: ({ target }) => forwardTo([target === "/1" ? one : other]),
+      maxNodeConnections: 1,
+      queueTimeoutMs: 50,
+    });
+    for (let times = 0; times < 5; times += 1) {
+      assert.match(await talk(address, get("/1")), /one$/);
+      assert.match(await talk(address, get("/2")), /other$/);
+    }
+  });
+});

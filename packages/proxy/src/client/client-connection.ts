@@ -5,6 +5,7 @@ import type { FailureReason, Reply } from "../contract.ts";
 import type { EngineParts } from "../exchange/engine-parts.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ClientTunnel, ExchangeClient } from "../exchange/exchange-client.ts";
+import type { TrustedProxies } from "../exchange/trusted-proxies.ts";
 import type { RequestBody } from "../exchange/request-body.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
 import type { RequestScan } from "../http1/request-scan.ts";
@@ -17,9 +18,10 @@ import { RequestStream, type RequestStreamUser } from "./request-stream.ts";
 export interface ClientParts extends EngineParts {
   /** One for all: everything is synchronous. */
   readonly scan: RequestScan;
-  readonly headTimeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly maxHeadBytes: number;
+  /** `undefined`: nobody is trusted. */
+  readonly trusted: TrustedProxies | undefined;
+  /** Whether a client that has ended its half still gets its answer. */
+  readonly servesHalfClosed: boolean;
   readonly onClosed: (connection: ClientConnection) => void;
 }
 
@@ -42,7 +44,8 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   /** As accepted: what carries TLS, if it is that. */
   readonly #transport: Socket;
   #socket: Socket;
-  readonly #secure: boolean;
+  /** The peer's address, when it is a trusted proxy's. */
+  readonly #trustedPeer: string | undefined;
   #requests = 0;
   /** Whether the client has said that nothing comes after its request. */
   #isLast = false;
@@ -55,11 +58,12 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#parts = parts;
     this.#transport = socket;
     this.#socket = socket;
-    this.#secure = secure;
     this.output = new ClientOutput(socket);
     const peer = peerOf(socket, secure);
-    this.#input = new RequestStream(this, peer, socket, parts.scan, parts.maxHeadBytes);
-    this.#deadlineMs = monotonicMs() + parts.headTimeoutMs;
+    this.#input = new RequestStream(this, peer, socket, parts.scan, parts.limits.maxHeadBytes);
+    const isTrusted = parts.trusted?.trusts(peer.remoteAddress) === true;
+    this.#trustedPeer = isTrusted ? peer.remoteAddress : undefined;
+    this.#deadlineMs = monotonicMs() + parts.limits.headTimeoutMs;
   }
 
   /** Goes on with the socket that reads for it. */
@@ -89,11 +93,13 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   requested(head: ReceivedHead): Exchange {
     this.#requests += 1;
     this.#isLast = head.close && !head.hasBody;
+    const proxy = this.#trustedPeer;
+    if (proxy !== undefined) head.believe(this.#parts.trusted!.clientOf(proxy, head.forwardedFor));
     return new Exchange(this.#parts, this, head, monotonicMs());
   }
 
   headBegun(): void {
-    this.#within(this.#parts.headTimeoutMs);
+    this.#within(this.#parts.limits.headTimeoutMs);
   }
 
   discarded(inOrder: boolean): void {
@@ -134,7 +140,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   }
 
   discard(body: RequestBody): void {
-    this.#within(this.#parts.limits.discardMs);
+    this.#within(this.#parts.limits.discardTimeoutMs);
     this.#input.discard(body);
   }
 
@@ -158,7 +164,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
       else this.#linger();
       return;
     }
-    const { idleTimeoutMs, headTimeoutMs } = this.#parts;
+    const { idleTimeoutMs, headTimeoutMs } = this.#parts.limits;
     this.#within(this.#input.holdsBytes ? headTimeoutMs : idleTimeoutMs, nowMs);
     this.#input.goOn();
   }
@@ -224,7 +230,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
    */
   #linger(): void {
     this.#input.ignore();
-    this.#within(this.#parts.limits.lingerMs);
+    this.#within(this.#parts.limits.lingerTimeoutMs);
     this.output.end();
     if (!this.#ended) this.#input.resume();
   }
@@ -239,8 +245,12 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
         this.#input.tunnel?.clientEnded();
         return;
       case "exchange":
+        if (!this.#parts.servesHalfClosed || this.#input.exchange?.hasBodyLeft === true) {
+          // Who hangs up has no use for the answer.
+          this.#socket.destroy();
+        }
+        return;
       case "discarding":
-        // Who hangs up has no use for the answer.
         this.#socket.destroy();
         return;
       case "holding":

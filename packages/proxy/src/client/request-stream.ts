@@ -6,7 +6,7 @@ import type { RequestBody } from "../exchange/request-body.ts";
 import { receiveHead } from "../http1/receive-head.ts";
 import { type Peer, ReceivedHead } from "../http1/received-head.ts";
 import { COMPLETE, INCOMPLETE, type RequestScan } from "../http1/request-scan.ts";
-import { HeadBuffer } from "./head-buffer.ts";
+import { HeadBuffer } from "../http1/head-buffer.ts";
 
 /** Whose requests they are. */
 export interface RequestStreamUser {

@@ -43,7 +43,7 @@ export class Attempts implements NodeWaiter {
 
   /**
    * @param startedAtMs  When the request came, on the monotonic clock.
-   * @param isRepeatable  Whether it may be sent again when it is unclear whether it arrived.
+   * @param isRepeatable  Whether it can be sent again when it is unclear whether it arrived.
    * @throws TypeError  When the forward's TLS cannot be used.
    */
   constructor(

@@ -19,6 +19,11 @@ export class Deadline {
     this.atMs = Math.min(nowMs + timeoutMs, this.#endMs);
   }
 
+  /** As {@link within}, whatever all of it takes; 0: no bound. */
+  alone(timeoutMs: number): void {
+    this.atMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity;
+  }
+
   /** Nothing need happen any more. */
   lift(): void {
     this.atMs = Infinity;

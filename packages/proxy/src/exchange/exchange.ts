@@ -45,9 +45,15 @@ export class Exchange implements Decided, ForwardingUser {
     return this.#forwarding?.wantsBody === true;
   }
 
+  /** Whether the client has not sent all of it yet. */
+  get hasBodyLeft(): boolean {
+    return this.body !== undefined && !this.body.done;
+  }
+
   start(): void {
     const { limits, forwarded, route } = this.parts;
-    if (this.head.length > limits.maxBodyBytes) {
+    const { maxBodyBytes } = limits;
+    if (maxBodyBytes > 0 && this.head.length > maxBodyBytes) {
       this.failed({ reason: "body_too_large", detail: "the body is too large" });
     } else if (forwarded.loops(this.head)) {
       this.failed({ reason: "loop_detected", detail: "the request has been here before" });

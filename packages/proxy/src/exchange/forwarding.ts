@@ -1,6 +1,5 @@
 import type { AttemptOutcome, Forward, UpstreamNode } from "../contract.ts";
 import type { BodyFraming } from "../http1/body-framing.ts";
-import { isIdempotent } from "../http1/methods.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
 import type { NodeConnection, NodeLoss, NodeTunnel } from "../node/node-connection.ts";
@@ -48,10 +47,13 @@ export class Forwarding implements AttemptsUser {
   readonly #user: ForwardingUser;
   readonly #forward: Forward;
   readonly #attempts: Attempts;
+  /** Whether it may be sent again when it is unclear whether it arrived. */
+  readonly #isRepeatable: boolean;
   /** The protocol to switch to; empty: none. */
   readonly #upgrade: string;
   #stage: Stage = "reaching";
   #delivery: Delivery | undefined;
+  #tunnel: Tunnel | undefined;
   /** Which node has answered. */
   answeredBy: UpstreamNode | undefined;
   /** Status of its answer; 0: there is none. */
@@ -61,8 +63,10 @@ export class Forwarding implements AttemptsUser {
     const { head, body, parts, startedAtMs, deadline } = user;
     this.#user = user;
     this.#forward = forward;
-    const isRepeatable = body === undefined && isIdempotent(head.method);
-    this.#attempts = new Attempts(parts, forward, startedAtMs, deadline, isRepeatable, this);
+    this.#isRepeatable = parts.repeats(head.method);
+    if (this.#isRepeatable) body?.keep();
+    const isSurely = this.#isRepeatable && (body === undefined || body.fits);
+    this.#attempts = new Attempts(parts, forward, startedAtMs, deadline, isSurely, this);
     const mayUpgrade = forward.upgrade === true && !head.hasBody;
     this.#upgrade = mayUpgrade && head.upgrade.toLowerCase() === "websocket" ? head.upgrade : "";
   }
@@ -111,6 +115,7 @@ export class Forwarding implements AttemptsUser {
       return;
     }
     body.headTo(node, text, head.expectsContinue);
+    if (body.begun) body.replay(node);
     client.resumeReading();
   }
 
@@ -143,32 +148,34 @@ export class Forwarding implements AttemptsUser {
 
   nodeInformed(scan: ResponseScan, bytes: Buffer): void {
     this.#waitForAnswer();
-    const { expectsContinue, httpVersion } = this.#user.head;
-    const travels = scan.status === 100 ? expectsContinue : scan.status === 103;
-    if (!travels || httpVersion === "1.0") return;
+    const { head, body } = this.#user;
+    // RFC 9110 §15.2: interim answers travel, but not to those who cannot know them, nor a 100 nobody waits for.
+    if (head.httpVersion === "1.0") return;
+    if (scan.status === 100 && (!head.expectsContinue || body?.begun === true)) return;
     this.#user.client.output.writeText(responseText(scan, bytes, "none", false, ""));
   }
 
   nodeSwitched(scan: ResponseScan, bytes: Buffer): NodeTunnel | undefined {
-    const { client, deadline } = this.#user;
+    const { client, deadline, parts } = this.#user;
     const protocol = agreedProtocol(this.#upgrade, scan, bytes);
     if (protocol === "") return undefined;
     this.#stage = "tunnel";
     this.#answerBegins(101);
-    deadline.lift();
     const connection = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n`;
     client.output.writeText(responseText(scan, bytes, "none", false, connection));
-    const tunnel = new Tunnel(client, this.#node!, () => {
+    const { tunnelIdleTimeoutMs } = parts.limits;
+    this.#tunnel = new Tunnel(client, this.#node!, deadline, tunnelIdleTimeoutMs, () => {
       this.cancel("ok");
       this.#user.tunnelOver();
     });
-    client.tunnel(tunnel);
-    return tunnel;
+    client.tunnel(this.#tunnel);
+    return this.#tunnel;
   }
 
   nodeAnswered(scan: ResponseScan, bytes: Buffer, framing: BodyFraming): void {
     const { readMs } = this.#forward.timeouts;
     this.#stage = "answering";
+    this.#user.body?.forget();
     this.#answerBegins(scan.status);
     this.#delivery = new Delivery(scan, bytes, framing, this.#user, this.#attempts, readMs);
     if (framing.isUntilClose && this.#node!.endIsDoubtful) this.#askWatched();
@@ -215,8 +222,8 @@ export class Forwarding implements AttemptsUser {
   }
 
   #lostWhileWaiting(loss: NodeLoss, wasReused: boolean): void {
-    const { head, body } = this.#user;
-    const mayBeAskedAgain = body?.begun !== true && isIdempotent(head.method);
+    const { body } = this.#user;
+    const mayBeAskedAgain = this.#isRepeatable && (body === undefined || body.isWhole);
     const untouched = !loss.asked || (!loss.heard && mayBeAskedAgain);
     if (untouched) this.#stage = "reaching";
     if (untouched && wasReused) {
@@ -242,6 +249,8 @@ export class Forwarding implements AttemptsUser {
         this.#delivery!.late();
         return;
       case "tunnel":
+        this.#tunnel!.idle();
+        return;
       case "over":
     }
   }

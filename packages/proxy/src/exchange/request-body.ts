@@ -1,7 +1,7 @@
 import type { BodyFraming } from "../http1/body-framing.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
+import type { FullLimits } from "../limits.ts";
 import type { NodeConnection } from "../node/node-connection.ts";
-import type { ExchangeLimits } from "./engine-parts.ts";
 
 /** Larger pieces are written beside the head, smaller ones are copied behind it: one system call either way. */
 const copyBytes = 8_192;
@@ -34,12 +34,20 @@ export class RequestBody {
   readonly #expectsContinue: boolean;
   /** Head that waits for the first piece of the body, to leave with it. */
   #head = "";
-  /** Whether any of it was taken from the client: then no other node can have it. */
+  /** Whether any of it was taken from the client. */
   begun = false;
+  readonly #maxKept: number;
+  /** Content-Length; -1: it is chunked. */
+  readonly #length: number;
+  /** What was sent so far, as it was sent, while another node may have it as well. */
+  #kept: Buffer[] | undefined;
+  #keptBytes = 0;
 
-  constructor(head: ReceivedHead, framing: BodyFraming, limits: ExchangeLimits) {
+  constructor(head: ReceivedHead, framing: BodyFraming, limits: FullLimits) {
     this.#framing = framing;
-    this.#maxBytes = limits.maxBodyBytes;
+    this.#maxBytes = limits.maxBodyBytes === 0 ? Infinity : limits.maxBodyBytes;
+    this.#maxKept = limits.maxReplayBytes;
+    this.#length = head.length;
     this.#expectsContinue = head.expectsContinue;
     if (head.chunked) framing.chunked();
     else framing.length(head.length);
@@ -65,6 +73,34 @@ export class RequestBody {
     return !this.bad && (this.done || this.begun || !this.#expectsContinue);
   }
 
+  /** Whether there is room to keep all of it. */
+  get fits(): boolean {
+    return this.#length !== -1 && this.#length <= this.#maxKept;
+  }
+
+  /** Keeps what is sent from here on, as long as there is room for it. */
+  keep(): void {
+    if (this.#maxKept > 0 && this.#length <= this.#maxKept) this.#kept = [];
+  }
+
+  /** No other node will have it. */
+  forget(): void {
+    this.#kept = undefined;
+  }
+
+  /** Whether another node can have it from its first byte on. */
+  get isWhole(): boolean {
+    return !this.begun || this.#kept !== undefined;
+  }
+
+  /** Sends what was sent before, to another node. */
+  replay(node: NodeConnection): void {
+    const text = this.#head;
+    this.#head = "";
+    if (text !== "") node.writeText(text);
+    for (const piece of this.#kept ?? []) node.writeBytes(piece);
+  }
+
   /** Sends the head: at once, or with the first piece of the body. */
   headTo(node: NodeConnection, text: string, atOnce: boolean): void {
     if (atOnce) node.writeText(text);
@@ -78,6 +114,7 @@ export class RequestBody {
     const { passEnd: end, tail } = framing;
     if (end > from) this.begun = true;
     if (framing.bad || this.tooLarge) return to;
+    if (this.#kept !== undefined) this.#keep(bytes.subarray(from, end), tail);
     const text = this.#head;
     this.#head = "";
     if (end - from <= copyBytes) {
@@ -91,6 +128,17 @@ export class RequestBody {
       if (tail !== "") node.writeText(tail);
     }
     return framing.next;
+  }
+
+  #keep(bytes: Buffer, tail: string): void {
+    this.#keptBytes += bytes.length + tail.length;
+    if (this.#keptBytes > this.#maxKept) {
+      this.#kept = undefined;
+      return;
+    }
+    // The buffer is shared by all clients.
+    this.#kept!.push(Buffer.from(bytes));
+    if (tail !== "") this.#kept!.push(Buffer.from(tail, "latin1"));
   }
 
   /** Throws away what is there; returns the offset of what no longer belongs to the body. */

@@ -1,5 +1,7 @@
+import { monotonicMs } from "../clock.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
 import type { NodeConnection, NodeTunnel } from "../node/node-connection.ts";
+import type { Deadline } from "./deadline.ts";
 import type { ClientTunnel, ExchangeClient } from "./exchange-client.ts";
 
 /**
@@ -10,18 +12,39 @@ import type { ClientTunnel, ExchangeClient } from "./exchange-client.ts";
 export class Tunnel implements ClientTunnel, NodeTunnel {
   readonly #client: ExchangeClient;
   readonly #node: NodeConnection;
+  readonly #deadline: Deadline;
+  readonly #idleMs: number;
   readonly #onOver: () => void;
   #over = false;
 
-  /** @param onOver  Told once. */
-  constructor(client: ExchangeClient, node: NodeConnection, onOver: () => void) {
+  /**
+   * @param idleMs  How long both may be silent, in ms; 0: no bound.
+   * @param onOver  Told once.
+   */
+  constructor(
+    client: ExchangeClient,
+    node: NodeConnection,
+    deadline: Deadline,
+    idleMs: number,
+    onOver: () => void,
+  ) {
     this.#client = client;
     this.#node = node;
+    this.#deadline = deadline;
+    this.#idleMs = idleMs;
     this.#onOver = onOver;
     client.output.isGiven = node.givesAway;
+    deadline.alone(idleMs);
+  }
+
+  /** Both were silent for too long. */
+  idle(): void {
+    this.#end();
+    this.#client.finished(false, monotonicMs());
   }
 
   clientBytes(bytes: Buffer, length: number): void {
+    this.#deadline.alone(this.#idleMs);
     // The buffer is shared by all clients.
     this.#node.writeBytes(Buffer.from(bytes.subarray(0, length)));
     if (this.#node.isFull) this.#client.pauseReading();
@@ -36,6 +59,7 @@ export class Tunnel implements ClientTunnel, NodeTunnel {
   }
 
   nodeBytes(bytes: Buffer, from: number, to: number): void {
+    this.#deadline.alone(this.#idleMs);
     this.#client.output.write("", bytes, from, to, "");
     if (!this.#client.output.holdsUp) return;
     this.#node.pause();

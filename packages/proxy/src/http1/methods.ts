@@ -1,21 +1,17 @@
 /** In the order of how often they are met. */
 const common = ["GET", "POST", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS"] as const;
 
-const idempotent: ReadonlySet<string> = new Set([
+/** Methods that mean the same whether they come once or more often. RFC 9110 §9.2.2. */
+export const idempotentMethods: readonly string[] = [
   "GET",
   "HEAD",
   "OPTIONS",
   "TRACE",
   "PUT",
   "DELETE",
-]);
+];
 
 const bodiless: ReadonlySet<string> = new Set(["GET", "HEAD", "DELETE", "OPTIONS", "TRACE"]);
-
-/** Whether a request may be sent again when it is unclear whether it arrived. RFC 9110 §9.2.2. */
-export function isIdempotent(method: string): boolean {
-  return idempotent.has(method);
-}
 
 /** Whether a request says nothing about a body that it does not have. RFC 9110 §8.6. */
 export function isBodiless(method: string): boolean {

@@ -28,6 +28,7 @@ export class ReceivedHead implements RequestHead {
   readonly #peer: Peer;
   readonly #text: string;
   readonly #fieldsStart: number;
+  #clientAddress: string | undefined;
   #rawHeaders: readonly string[] | undefined;
 
   /** Host's value, or the authority of an absolute-form target; `undefined` in HTTP/1.0 without either. */
@@ -115,7 +116,21 @@ export class ReceivedHead implements RequestHead {
   }
 
   get remoteAddress(): string {
+    return this.#clientAddress ?? this.#peer.remoteAddress;
+  }
+
+  get peerAddress(): string {
     return this.#peer.remoteAddress;
+  }
+
+  /** Whether the peer is a proxy whose word is taken. */
+  get isFromTrusted(): boolean {
+    return this.#clientAddress !== undefined;
+  }
+
+  /** Takes the word of the peer for whose request it is. */
+  believe(clientAddress: string): void {
+    this.#clientAddress = clientAddress;
   }
 
   get remotePort(): number {

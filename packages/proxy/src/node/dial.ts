@@ -9,6 +9,8 @@ import { WatchedTransport } from "./watched-transport.ts";
 /** Which addresses may be connected to. */
 export interface DialRules {
   readonly allowAddress: ((address: string, port: number) => boolean) | undefined;
+  /** Silence before the kernel asks whether the other side is there, in ms; may change. */
+  readonly keepAliveMs: () => number;
 }
 
 /** How a connection to a node is made. */
@@ -38,6 +40,7 @@ export function dial(
     port: node.port,
     noDelay: true,
     keepAlive: true,
+    keepAliveInitialDelay: options.keepAliveMs(),
     allowHalfOpen: true,
     ...lookupFor(node, options.allowAddress),
   };

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 
 import type { BodyFraming } from "../http1/body-framing.ts";
+import { HeadBuffer } from "../http1/head-buffer.ts";
 import { COMPLETE, INCOMPLETE } from "../http1/request-scan.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
 
@@ -54,6 +55,7 @@ export interface NodeParts {
   readonly scan: ResponseScan;
   readonly newFraming: () => BodyFraming;
   readonly maxInformational: number;
+  readonly maxHeadBytes: number;
 }
 
 type Phase = "connecting" | "idle" | "head" | "body" | "tunnel" | "closed";
@@ -68,7 +70,7 @@ export class NodeConnection {
   #user: NodeUser | undefined;
   #tunnel: NodeTunnel | undefined;
   /** A head that is not whole yet. */
-  #partial: Buffer | undefined;
+  #partial: HeadBuffer | undefined;
   #informational = 0;
   /** Whether any byte of the present request was sent, and any of its answer came. */
   #asked = false;
@@ -217,8 +219,11 @@ export class NodeConnection {
     let bytes = received;
     let at = from;
     let end = to;
-    if (this.#partial !== undefined) {
-      bytes = Buffer.concat([this.#partial, received.subarray(from, to)]);
+    const partial = this.#partial;
+    if (partial !== undefined) {
+      partial.add(received, from, to);
+      if (!partial.mayBeWhole) return;
+      bytes = partial.take();
       this.#partial = undefined;
       at = 0;
       end = bytes.length;
@@ -227,7 +232,10 @@ export class NodeConnection {
     while (this.#phase === "head" && this.#user !== undefined) {
       const verdict = at === end ? INCOMPLETE : scan.scan(bytes, at, end);
       if (verdict === INCOMPLETE) {
-        if (at < end) this.#partial = Buffer.from(bytes.subarray(at, end));
+        if (at < end) {
+          this.#partial = new HeadBuffer(this.#parts.maxHeadBytes);
+          this.#partial.add(bytes, at, end);
+        }
         return;
       }
       if (verdict !== COMPLETE) {

@@ -1,4 +1,5 @@
 import type { UpstreamNode } from "../contract.ts";
+import type { BudgetMember, ConnectionBudget } from "./connection-budget.ts";
 import { type DialOptions, dial } from "./dial.ts";
 import { NodeConnection, type NodeParts, type NodeUser } from "./node-connection.ts";
 
@@ -26,11 +27,12 @@ export interface NodeWaiter {
 }
 
 /** The connections to one node: idle ones are used again, the newest first, for it is the least likely to be dead. */
-export class NodePool {
+export class NodePool implements BudgetMember {
   readonly node: UpstreamNode;
   readonly #parts: NodeParts;
   readonly #dialing: DialOptions;
   readonly #limits: PoolLimits;
+  readonly #budget: ConnectionBudget;
   readonly #idle: NodeConnection[] = [];
   /** All, idle ones included: nothing is added or taken away per request. */
   readonly #open = new Set<NodeConnection>();
@@ -45,32 +47,47 @@ export class NodePool {
   /** Whether it is no longer the pool of its node. */
   retired = false;
 
-  constructor(node: UpstreamNode, parts: NodeParts, dialing: DialOptions, limits: PoolLimits) {
+  /** @param budget  What it shares with the pools of all other nodes. */
+  constructor(
+    node: UpstreamNode,
+    parts: NodeParts,
+    dialing: DialOptions,
+    limits: PoolLimits,
+    budget: ConnectionBudget,
+  ) {
     this.node = node;
     this.#parts = parts;
     this.#dialing = dialing;
     this.#limits = limits;
+    this.#budget = budget;
   }
 
   /** Whether nothing is open and nobody waits. */
   get isEmpty(): boolean {
-    return this.#open.size === 0;
+    return this.#open.size === 0 && this.#waiting.size === 0;
   }
 
   /** Whether a further connection may be opened; an idle one makes room for it. */
   mayOpen(): boolean {
+    return this.#isFull ? this.closeIdle() : this.#budget.mayOpen();
+  }
+
+  get #isFull(): boolean {
     const { maxConnections } = this.#limits;
-    if (maxConnections === 0 || this.#open.size < maxConnections) return true;
+    return maxConnections > 0 && this.#open.size >= maxConnections;
+  }
+
+  closeIdle(): boolean {
     const oldest = this.#idle.shift();
-    if (oldest === undefined) return false;
-    this.#close(oldest);
-    return true;
+    if (oldest !== undefined) this.#close(oldest);
+    return oldest !== undefined;
   }
 
   /** Waits until {@link NodeWaiter.nodeFree}; `false`: too many do already. */
   wait(waiter: NodeWaiter): boolean {
     if (this.#waiting.size >= this.#limits.maxWaiting) return false;
     this.#waiting.add(waiter);
+    this.#budget.wait(this);
     return true;
   }
 
@@ -86,7 +103,10 @@ export class NodePool {
    */
   reuse(user: NodeUser, isRepeatable: boolean, nowMs: number): NodeConnection | undefined {
     for (let newest = this.#idle.pop(); newest !== undefined; newest = this.#idle.pop()) {
-      if (!newest.isUsable) continue;
+      if (!newest.isUsable) {
+        this.#close(newest);
+        continue;
+      }
       if (!isRepeatable && newest.idleSinceMs < nowMs - freshMs) {
         this.#idle.push(newest);
         return undefined;
@@ -113,6 +133,7 @@ export class NodePool {
     }
     connection.open(socket, secure ? "secureConnect" : "connect", user);
     this.#open.add(connection);
+    this.#budget.open += 1;
     return connection;
   }
 
@@ -145,13 +166,13 @@ export class NodePool {
       connection.idleUntilMs = nowMs + idleMs;
       this.#idle.push(connection);
     }
-    if (this.#waiting.size > 0) this.#next();
+    this.#budget.freed();
   }
 
   /** Closes a connection that is of no further use. */
   drop(connection: NodeConnection): void {
     this.#close(connection);
-    if (this.#waiting.size > 0) this.#next();
+    this.#budget.freed();
   }
 
   /** A node closed an idle connection under a request: its other idle ones are no better. */
@@ -174,21 +195,30 @@ export class NodePool {
     for (const connection of this.#open) this.#close(connection);
   }
 
-  #next(): void {
+  get wantsMore(): boolean {
+    return this.#waiting.size > 0 && (!this.#isFull || this.#idle.length > 0);
+  }
+
+  serveNext(): void {
     const [first] = this.#waiting;
     if (first === undefined) return;
     this.#waiting.delete(first);
+    if (this.#waiting.size > 0) this.#budget.wait(this);
     first.nodeFree();
   }
 
   #close(connection: NodeConnection): void {
-    this.#open.delete(connection);
+    this.#left(connection);
     connection.destroy();
   }
 
   #forget(connection: NodeConnection): void {
-    this.#open.delete(connection);
+    this.#left(connection);
     const index = this.#idle.indexOf(connection);
     if (index !== -1) this.#idle.splice(index, 1);
+  }
+
+  #left(connection: NodeConnection): void {
+    if (this.#open.delete(connection)) this.#budget.open -= 1;
   }
 }

@@ -1,4 +1,5 @@
 import type { NodeTls, UpstreamNode } from "../contract.ts";
+import { type BudgetLimits, ConnectionBudget } from "./connection-budget.ts";
 import type { DialOptions } from "./dial.ts";
 import type { NodeParts } from "./node-connection.ts";
 import { nodeKey } from "./node-key.ts";
@@ -12,6 +13,7 @@ export class NodePools {
   readonly #parts: NodeParts;
   readonly #dialing: DialOptions;
   readonly #limits: PoolLimits;
+  readonly #budget: ConnectionBudget;
   readonly #profiles: TlsProfiles;
   readonly #plain: ByNode = new WeakMap();
   readonly #secure = new WeakMap<TlsProfile, ByNode>();
@@ -21,12 +23,13 @@ export class NodePools {
     parts: NodeParts,
     dialing: DialOptions,
     tls: NodeTls | undefined,
-    limits: PoolLimits,
+    limits: PoolLimits & BudgetLimits,
   ) {
     this.#parts = parts;
     this.#dialing = dialing;
     this.#profiles = new TlsProfiles(tls);
     this.#limits = limits;
+    this.#budget = new ConnectionBudget(limits);
   }
 
   /**
@@ -53,8 +56,10 @@ export class NodePools {
     const key = nodeKey(node, profile?.id ?? "");
     let pool = this.#byKey.get(key);
     if (pool === undefined) {
-      pool = new NodePool(node, this.#parts, { ...this.#dialing, profile }, this.#limits);
+      const dialing = { ...this.#dialing, profile };
+      pool = new NodePool(node, this.#parts, dialing, this.#limits, this.#budget);
       this.#byKey.set(key, pool);
+      this.#budget.join(pool);
     }
     byNode.set(node, pool);
     return pool;
@@ -68,6 +73,7 @@ export class NodePools {
       // The node may be gone for good.
       pool.retired = true;
       this.#byKey.delete(key);
+      this.#budget.leave(pool);
     }
   }
 
