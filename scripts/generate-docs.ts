@@ -8,6 +8,7 @@ import { memoryRegistry } from "../packages/core/dist/index.js";
 import { etcdRegistry } from "../packages/etcd/dist/index.js";
 import { eurekaRegistry } from "../packages/eureka/dist/index.js";
 import { nacosRegistry } from "../packages/nacos/dist/index.js";
+import { limitBounds } from "../packages/proxy/dist/index.js";
 import { zookeeperRegistry } from "../packages/zookeeper/dist/index.js";
 
 const registries = [
@@ -34,9 +35,17 @@ const errors = padded([
   ]),
 ]);
 
+const limits = padded([
+  ["key", "unit", "default", "bounds", "what it bounds"],
+  ...limitRows(
+    readFileSync(fileURLToPath(new URL("../packages/proxy/README.md", import.meta.url)), "utf8"),
+  ),
+]);
+
 const parts = [
   { file: "README.md", marker: "conformance", text: table },
   { file: "docs/errors.md", marker: "gateway-errors", text: errors },
+  { file: "docs/configuration.md", marker: "gateway-limits", text: limits },
 ];
 const check = process.argv.includes("--check");
 
@@ -57,6 +66,21 @@ for (const { file, marker, text } of parts) {
     writeFileSync(path, after);
     console.log(`${file} written`);
   }
+}
+
+/** The engine's bounds as its README has them, by their keys in the gateway's file. */
+function limitRows(readme: string): string[][] {
+  return Object.entries(limitBounds).map(([name, [least, most]]) => {
+    const row = readme.split("\n").find((line) => line.startsWith(`| \`${name}\` `));
+    if (row === undefined) throw new Error(`packages/proxy/README.md lacks a row for ${name}`);
+    const [, , meaning = "", unit = "", value = ""] = row.split("|").map((cell) => cell.trim());
+    const inFile = meaning.replaceAll(/`(\w+)`/g, (_, word: string) => `\`${snakeCase(word)}\``);
+    return [`\`${snakeCase(name)}\``, unit, value, `${least} to ${most}`, inFile];
+  });
+}
+
+function snakeCase(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** A Markdown table as the formatter leaves it. */

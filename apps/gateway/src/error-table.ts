@@ -58,21 +58,22 @@ export const gatewayErrors: readonly GatewayError[] = [
     code: "BODY_TOO_LARGE",
     status: 413,
     message: "413 Content Too Large",
-    meaning: "The request's body is larger than allowed.",
-    remedy: "Send less at once.",
+    meaning: "The request's body is larger than `limits.max_body_bytes`.",
+    remedy: "Send less at once, or raise the limit.",
   },
   {
     code: "TARGET_TOO_LONG",
     status: 414,
     message: "414 URI Too Long",
-    meaning: "The request target alone is larger than 32 KiB.",
+    meaning: "The request target alone is larger than `limits.max_head_bytes`, by default 32 KiB.",
     remedy: "Send what is that long in a body.",
   },
   {
     code: "HEAD_TOO_LARGE",
     status: 431,
     message: "431 Request Header Fields Too Large",
-    meaning: "The request head is larger than 32 KiB or has more than 128 fields.",
+    meaning:
+      "The request head is larger than `limits.max_head_bytes` (32 KiB) or has more than `limits.max_headers` (128) fields.",
     remedy: "Send fewer or shorter fields; cookies are the usual reason.",
   },
   {
@@ -123,7 +124,8 @@ export const gatewayErrors: readonly GatewayError[] = [
     message: "503 Service Unavailable",
     meaning:
       "Every connection that may be opened to the nodes is in use, and none became free in time.",
-    remedy: "Start more nodes, or raise the bound on connections.",
+    remedy:
+      "Start more nodes, or raise `limits.max_connections_per_node`, `max_node_connections` or the queue.",
   },
   {
     code: "UPSTREAM_TIMEOUT",

@@ -72,6 +72,7 @@ function answer(route: RunningRoute, parsed: ParsedTarget, head: RequestHead): F
   return route.target.forward({
     target: rewritten ?? parsed.forward,
     host: route.host,
+    upgrade: route.websocket,
     context,
     head,
   });

@@ -43,6 +43,7 @@ export class Listeners implements Front {
         );
         if (listener === undefined) {
           listener = await this.#open(wanted);
+          listener.proxy.configure(config.engine);
           opened.push(listener);
         }
         listeners.push(listener);
@@ -57,6 +58,7 @@ export class Listeners implements Front {
       commit: () => {
         const unwanted = this.#listeners.filter((one) => !listeners.includes(one));
         this.#listeners = listeners.map((one, index) => withTls(one, config.listen[index]!));
+        for (const { proxy } of listeners) proxy.configure(config.engine);
         // Requests that run on them must not hold the reload up.
         for (const { proxy } of unwanted) void proxy.close({ drainMs: config.drainMs });
       },

@@ -69,12 +69,12 @@ export async function buildState(
       if (pool === undefined) {
         const view = openView(key, source, registries);
         const known = previous?.pools.get(key);
-        const { type } = route.upstream;
-        const balancer =
-          known?.type === type
-            ? known.balancer
-            : staggered(createBalancer(type), type, parts.stagger ?? 0);
-        pool = new NodePool({ key, source, view, type, balancer, policy });
+        const { type, balancing } = route.upstream;
+        const isSame = known?.type === type && isDeepStrictEqual(known.balancing, balancing);
+        const balancer = isSame
+          ? known.balancer
+          : staggered(createBalancer(type, balancing), type, parts.stagger ?? 0);
+        pool = new NodePool({ key, source, view, type, balancing, balancer, policy });
         pools.set(key, pool);
       }
       const target = new Upstream(route.upstream, pool, parts.onAttempt);

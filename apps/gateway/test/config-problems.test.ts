@@ -76,7 +76,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "an unknown key",
     `${head}colour: blue\nroutes: []\n`,
-    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
+    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, limits, trusted_proxies, retry_methods, half_close, workers, node_addresses",
   ],
   [
     "a misspelt route key",
@@ -87,7 +87,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "a hostile key",
     `${head}__proto__: { x: 1 }\nroutes: []\n`,
-    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, workers, node_addresses",
+    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, limits, trusted_proxies, retry_methods, half_close, workers, node_addresses",
   ],
   [
     "what APISIX has in the file",
@@ -97,16 +97,16 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   ],
   [
     "what APISIX has in a route",
-    `${head}routes: [{ uri: /a, vars: [], remote_addr: 10.0.0.1, enable_websocket: true, ${service} }]\n`,
+    `${head}routes: [{ uri: /a, vars: [], remote_addr: 10.0.0.1, enable_websocket: 1, ${service} }]\n`,
     "c.yaml:3:21: routes[0].vars is not supported in this version",
     "c.yaml:3:31: routes[0].remote_addr is not supported in this version",
-    "c.yaml:3:72: routes[0].enable_websocket must be false: protocol upgrades are not supported in this version, got true",
+    "c.yaml:3:72: routes[0].enable_websocket must be true or false, got 1",
   ],
   [
     "what APISIX has in an upstream",
-    `${head}routes: [{ uri: /a, upstream: { service_name: A, type: chash, key: x, checks: {}, scheme: grpc } }]\n`,
-    "c.yaml:3:71: routes[0].upstream.checks is not supported in this version",
-    'c.yaml:3:91: routes[0].upstream.scheme must be http or https; grpc is not supported in this version, got "grpc"',
+    `${head}routes: [{ uri: /a, upstream: { service_name: A, type: chash, key: x, checks: { active: {} }, scheme: grpc } }]\n`,
+    "c.yaml:3:81: routes[0].upstream.checks.active is not supported in this version",
+    'c.yaml:3:103: routes[0].upstream.scheme must be http or https; grpc is not supported in this version, got "grpc"',
   ],
   [
     "chash without a key",

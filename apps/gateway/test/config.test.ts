@@ -253,6 +253,7 @@ describe("upstreams", () => {
       key: "route:r",
       source: { kind: "service", registry: "eureka", service: "A" },
       type: "roundrobin",
+      balancing: {},
       secure: false,
       host: "pass",
       timeouts: { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 },

@@ -2,6 +2,7 @@ import type { ServiceNode } from "@rollcall/core";
 
 import type { Skip } from "./algorithm.ts";
 import type { Balancer, Outcome, Picked } from "./balancer.ts";
+import { FailureRow } from "./failure-row.ts";
 import { Ledger } from "./ledger.ts";
 import {
   type OutlierEjectionOptions,
@@ -76,12 +77,11 @@ class Ejecting implements OutlierEjection {
   }
 
   /** The end of a request; called by {@link NodeHealth}. */
-  ended(health: NodeHealth, failed: boolean): void {
-    const { consecutiveFailures, successRateStdevs, monotonicMs } = this.#settings;
-    health.failuresInRow = failed ? health.failuresInRow + 1 : 0;
-    if (consecutiveFailures > 0 && health.failuresInRow >= consecutiveFailures) {
-      this.#eject(health, monotonicMs());
-    }
+  ended(health: NodeHealth, outcome: Outcome): void {
+    const { successRateStdevs, monotonicMs } = this.#settings;
+    const failed = outcome !== "ok";
+    if (!failed) health.inRow.clear();
+    else if (health.inRow.fails(outcome, this.#settings)) this.#eject(health, monotonicMs());
     if (successRateStdevs > 0) {
       health.requests.add(failed);
       const nowMs = monotonicMs();
@@ -129,7 +129,7 @@ class Ejecting implements OutlierEjection {
     for (const health of this.#out) {
       if (health.returnsAtMs <= nowMs) {
         health.isOut = false;
-        health.failuresInRow = 0;
+        health.inRow.clear();
         health.requests.clear();
         this.#out.delete(health);
       } else {
@@ -156,7 +156,7 @@ class Ejecting implements OutlierEjection {
 class NodeHealth implements Picked {
   node: ServiceNode;
   readonly requests: RequestCount = new RequestCount();
-  failuresInRow = 0;
+  readonly inRow: FailureRow = new FailureRow();
   isOut = false;
   /** How often the node was ejected, less what is forgiven. */
   ejections = 0;
@@ -176,6 +176,6 @@ class NodeHealth implements Picked {
 
   done(outcome: Outcome, elapsedMs: number): void {
     this.#picked?.done(outcome, elapsedMs);
-    if (outcome !== "cancelled") this.#owner.ended(this, outcome !== "ok");
+    if (outcome !== "cancelled") this.#owner.ended(this, outcome);
   }
 }

@@ -4,6 +4,12 @@ import { dayMs, invalid, resolveClock, resolveNumbers } from "./options.ts";
 export interface OutlierEjectionOptions {
   /** Failures in a row that eject a node. Default 5; 0–1 000 000, 0 never. */
   readonly consecutiveFailures?: number | undefined;
+  /** As {@link consecutiveFailures}, of `http_failure` alone; others do not interrupt the row. Default 0: never. */
+  readonly consecutiveHttpFailures?: number | undefined;
+  /** Likewise, of `tcp_failure`. Default 0: never. */
+  readonly consecutiveTcpFailures?: number | undefined;
+  /** Likewise, of `timeout`. Default 0: never. */
+  readonly consecutiveTimeouts?: number | undefined;
   /**
    * Ejects a node whose rate of success in an interval is this many standard deviations below the mean of
    * all. Default 1.9; 0–10, 0 never.
@@ -45,6 +51,9 @@ const share = { min: 0, max: 1, fraction: true } as const;
 export function resolveOutlierOptions(options: OutlierEjectionOptions): OutlierSettings {
   const numbers = resolveNumbers("outlierEjection.", options, {
     consecutiveFailures: { fallback: 5, min: 0, max: million },
+    consecutiveHttpFailures: { fallback: 0, min: 0, max: million },
+    consecutiveTcpFailures: { fallback: 0, min: 0, max: million },
+    consecutiveTimeouts: { fallback: 0, min: 0, max: million },
     successRateStdevs: { fallback: 1.9, min: 0, max: 10, fraction: true },
     successRateMinNodes: { fallback: 5, min: 2, max: million },
     successRateMinRequests: { fallback: 100, min: 1, max: million },

@@ -47,6 +47,36 @@ class Rig {
   }
 }
 
+describe("failures of one kind in a row", () => {
+  const kinds = {
+    consecutiveHttpFailures: "http_failure",
+    consecutiveTcpFailures: "tcp_failure",
+    consecutiveTimeouts: "timeout",
+  } as const;
+  const names = Object.keys(kinds) as (keyof typeof kinds)[];
+
+  test.each(names)("%s counts its own, through failures of other kinds", (name) => {
+    const others = Object.values(kinds).filter((kind) => kind !== kinds[name]);
+    const rig = new Rig({ consecutiveFailures: 0, [name]: 3 }, [1]);
+    const send = (outcome: Outcome): void => void rig.send(1, () => outcome);
+    for (const other of [...others, ...others, ...others]) send(other);
+    assert.equal(rig.out, "");
+    send(kinds[name]);
+    send(kinds[name]);
+    send("ok");
+    for (const outcome of [kinds[name], others[0]!, kinds[name], others[1]!]) send(outcome);
+    assert.equal(rig.out, "");
+    send(kinds[name]);
+    assert.equal(rig.out, "n0");
+  });
+
+  test("does not count unless asked for", () => {
+    const rig = new Rig({ consecutiveFailures: 0 });
+    rig.send(50, rig.fails("n1"));
+    assert.equal(rig.out, "");
+  });
+});
+
 describe("failures in a row", () => {
   test.each(["http_failure", "tcp_failure", "timeout"] as const)(
     "five times %s and the node is out, for 30 s",

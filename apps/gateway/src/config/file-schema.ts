@@ -1,7 +1,8 @@
-import { BlockList, isIP } from "node:net";
 import * as z from "zod";
 
+import { type EngineInput, engineKeys } from "./engine-settings.ts";
 import { flag, integer, listenPort, pattern } from "./leaf.ts";
+import { networks } from "./networks.ts";
 import { discoverySchema, registryKinds, type RegistryInput } from "./registries/kinds.ts";
 import { type RouteInput, routeSchema, type ServiceInput, serviceSchema } from "./route-schema.ts";
 import {
@@ -28,7 +29,7 @@ export interface AdminInput {
 }
 
 /** A whole configuration file, as written. */
-export interface FileInput {
+export interface FileInput extends EngineInput {
   readonly listen?: readonly ListenInput[] | undefined;
   readonly admin?: AdminInput | null | undefined;
   readonly discovery?: Readonly<Record<string, RegistryInput>> | null | undefined;
@@ -68,15 +69,6 @@ const adminSchema = z.strictObject(
 const workerBound = "must be a whole number from 1 to 128, or auto";
 const workerCount = z.int(workerBound).min(1, workerBound).max(128, workerBound);
 
-const networks = z
-  .array(
-    z
-      .string("must be an IP address or a network such as 10.0.0.0/8")
-      .refine(isNetwork, "must be an IP address or a network such as 10.0.0.0/8"),
-    "must be a list of IP addresses and networks",
-  )
-  .optional();
-
 const lists = {
   routes: z.array(routeSchema, "must be a list of routes").nullable().optional(),
   upstreams: z.array(upstreamSchema, "must be a list of upstreams").nullable().optional(),
@@ -99,9 +91,13 @@ export const configFileSchema: z.ZodType<FileInput> = z.strictObject({
     .union([z.literal(false), z.string().min(1)], "must be the path of a directory, or off")
     .optional(),
   access_log: flag().optional(),
+  ...engineKeys,
   workers: z.union([z.literal("auto", workerBound), workerCount], workerBound).optional(),
   node_addresses: z
-    .strictObject({ allow: networks, deny: networks }, "must be a map with allow and deny")
+    .strictObject(
+      { allow: networks.optional(), deny: networks.optional() },
+      "must be a map with allow and deny",
+    )
     .optional(),
 });
 
@@ -129,18 +125,4 @@ function jsonSchemaOf(schema: z.ZodType): z.core.JSONSchema.BaseSchema {
 /** Keys that an object at this place of a file may have, for "did you mean". */
 export function keysOf(schema: z.ZodType): readonly string[] {
   return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
-}
-
-function isNetwork(value: string): boolean {
-  const [host = "", prefix, ...more] = value.split("/");
-  const family = isIP(host);
-  if (family === 0 || more.length > 0) return false;
-  if (prefix === undefined) return true;
-  if (!/^[0-9]{1,3}$/.test(prefix)) return false;
-  try {
-    new BlockList().addSubnet(host, Number(prefix), family === 4 ? "ipv4" : "ipv6");
-    return true;
-  } catch {
-    return false;
-  }
 }

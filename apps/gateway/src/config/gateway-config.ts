@@ -1,10 +1,10 @@
-import type { BalancerType, HashSpec } from "@rollcall/balancer";
+import type { BalancerOptions, BalancerType, HashSpec } from "@rollcall/balancer";
 import type { ConsulOptions } from "@rollcall/consul";
 import type { NodeInput } from "@rollcall/core";
 import type { EtcdOptions } from "@rollcall/etcd";
 import type { EurekaOptions } from "@rollcall/eureka";
 import type { NacosOptions } from "@rollcall/nacos";
-import type { ListenTls, NodeTls } from "@rollcall/proxy";
+import type { ListenTls, NodeTls, ProxySettings } from "@rollcall/proxy";
 import type { ZookeeperOptions } from "@rollcall/zookeeper";
 
 import type { Rewrite } from "../routing/rewrite.ts";
@@ -61,6 +61,8 @@ export interface UpstreamConfig {
   readonly key: string;
   readonly source: NodeSource;
   readonly type: BalancerType;
+  /** What stands around it: ejection, slow start, zones. */
+  readonly balancing: BalancerOptions;
   /** What requests are hashed by, with `chash`. */
   readonly hash?: HashSpec | undefined;
   readonly secure: boolean;
@@ -87,6 +89,8 @@ export interface RouteConfig {
   /** Empty: any method. */
   readonly methods: readonly string[];
   readonly priority: number;
+  /** Whether clients may switch to WebSocket. */
+  readonly websocket: boolean;
   readonly rewrite?: Rewrite | undefined;
   /** Sent as `Host`, whatever the upstream says. */
   readonly host?: string | undefined;
@@ -124,6 +128,8 @@ export interface GatewayConfig {
   /** Absolute; `undefined`: nothing is kept on disk. */
   readonly snapshotDir?: string | undefined;
   readonly accessLog: boolean;
+  /** Bounds and manners of the proxy engine; what is left out is as it has it. */
+  readonly engine: ProxySettings;
   readonly nodeAddresses: { readonly allow: readonly string[]; readonly deny: readonly string[] };
   readonly written: {
     readonly routes: readonly WrittenObject[];

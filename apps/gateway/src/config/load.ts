@@ -4,6 +4,7 @@ import { dirname, join, resolve } from "node:path";
 
 import { addressPolicy } from "../upstream/address-policy.ts";
 import { readDocument } from "./document.ts";
+import { engineSettings } from "./engine-settings.ts";
 import {
   configFileSchema,
   type FileInput,
@@ -156,6 +157,7 @@ function resolveConfig(
       drainMs: value.drain_timeout ?? 5000,
       snapshotDir: snapshotDirectory(value.snapshot_dir, directory),
       accessLog: value.access_log ?? false,
+      engine: engineSettings(value),
       nodeAddresses,
       written: {
         routes: written(routes),

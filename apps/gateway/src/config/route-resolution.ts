@@ -35,6 +35,7 @@ export function resolveRoute(
     hosts: hosts.map((host) => host.toLowerCase()),
     methods: input.methods ?? [],
     priority: input.priority ?? 0,
+    websocket: input.enable_websocket ?? service?.input.enable_websocket ?? false,
     rewrite: rewrite?.compiled,
     host: rewrite?.host,
     upstream: { ...upstream, timeouts: resolveTimeouts(input.timeout, upstream.timeouts) },

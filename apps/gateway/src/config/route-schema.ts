@@ -1,6 +1,6 @@
 import * as z from "zod";
 
-import { choice, descriptive, integer, objectId, pattern } from "./leaf.ts";
+import { choice, descriptive, flag, integer, objectId, pattern } from "./leaf.ts";
 import {
   timeoutSchema,
   type TimeoutInput,
@@ -27,6 +27,7 @@ export interface ServiceInput {
   readonly plugins?: PluginsInput | undefined;
   readonly upstream?: UpstreamInput | undefined;
   readonly upstream_id?: string | number | undefined;
+  readonly enable_websocket?: boolean | undefined;
 }
 
 /** A route as written. */
@@ -106,10 +107,7 @@ const shared = {
   plugins: pluginsSchema.optional(),
   upstream: upstreamSchema.optional(),
   upstream_id: objectId.optional(),
-  // APISIX writes the default into exported objects; true would need the protocol switch.
-  enable_websocket: z
-    .literal(false, "must be false: protocol upgrades are not supported in this version")
-    .optional(),
+  enable_websocket: flag().optional(),
 };
 
 /** Shape of {@link ServiceInput}. */

@@ -1,8 +1,9 @@
 import { isIP } from "node:net";
 
-import type { HashSpec } from "@rollcall/balancer";
+import { type BalancerOptions, createBalancer, type HashSpec } from "@rollcall/balancer";
 import { defineNode, DiscoveryError, type NodeInput } from "@rollcall/core";
 
+import { balancerOptions } from "./balancing.ts";
 import type { ConfigDocument, Path } from "./document.ts";
 import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
 import { resolveNodeTls } from "./node-tls.ts";
@@ -43,6 +44,7 @@ export function resolveUpstream(
     key,
     source,
     type: input.type ?? "roundrobin",
+    balancing: balancing(placed, resolution),
     hash: hashSpec(placed, resolution),
     secure,
     tls: nodeTls(placed, source, resolution),
@@ -65,6 +67,24 @@ function nodeTls(
     resolution.warnings.push(document.keyProblem(place, message));
   }
   return resolveNodeTls(document, place, input.tls, resolution.nodeTls, resolution);
+}
+
+function balancing(
+  { input, document, path }: PlacedUpstream,
+  { problems, warnings }: Resolution,
+): BalancerOptions {
+  const options = balancerOptions(input, (at, message) => {
+    warnings.push(document.keyProblem([...path, ...at], `${showPath(path)}.${message}`));
+  });
+  try {
+    // Its own checks see what one key cannot say of another.
+    createBalancer("roundrobin", options);
+  } catch (error) {
+    if (!(error instanceof DiscoveryError)) throw error;
+    const place = [...path, "outlier_ejection"];
+    problems.push(document.problem(place, `${showPath(place)}: ${error.reason}`));
+  }
+  return options;
 }
 
 /** APISIX asks for `key` unless it is the default, which makes little sense: here it is always needed. */

@@ -1,6 +1,7 @@
 import { balancerTypes, type BalancerType } from "@rollcall/balancer";
 import * as z from "zod";
 
+import { type BalancingInput, balancingKeys } from "./balancing-schema.ts";
 import {
   choice,
   decimal,
@@ -31,7 +32,7 @@ export interface NodeEntry {
 }
 
 /** An upstream as written: inline in a route or service, or in `upstreams`. */
-export interface UpstreamInput {
+export interface UpstreamInput extends BalancingInput {
   readonly id?: string | number | undefined;
   readonly type?: BalancerType | undefined;
   readonly hash_on?: "vars" | "header" | "cookie" | "vars_combinations" | undefined;
@@ -96,6 +97,7 @@ export const upstreamSchema: z.ZodType<UpstreamInput> = z.strictObject(
     tls: upstreamTlsSchema.optional(),
     hash_on: choice(["vars", "header", "cookie", "vars_combinations"], ["consumer"]).optional(),
     key: text(1024).optional(),
+    ...balancingKeys,
   },
   "must be a map of keys such as nodes or service_name",
 );

@@ -1,4 +1,4 @@
-import type { Balancer, BalancerType } from "@rollcall/balancer";
+import type { Balancer, BalancerOptions, BalancerType } from "@rollcall/balancer";
 import type { ServiceNode, ServiceView } from "@rollcall/core";
 
 import type { NodeSource } from "../config/gateway-config.ts";
@@ -11,6 +11,8 @@ export class NodePool {
   readonly source: NodeSource;
   readonly view: ServiceView;
   readonly type: BalancerType;
+  /** What stands around the algorithm. */
+  readonly balancing: BalancerOptions;
   readonly balancer: Balancer;
   readonly #allowed: (nodes: readonly ServiceNode[]) => readonly ServiceNode[];
 
@@ -19,6 +21,7 @@ export class NodePool {
     readonly source: NodeSource;
     readonly view: ServiceView;
     readonly type: BalancerType;
+    readonly balancing: BalancerOptions;
     readonly balancer: Balancer;
     readonly policy: AddressPolicy;
   }) {
@@ -26,6 +29,7 @@ export class NodePool {
     this.source = parts.source;
     this.view = parts.view;
     this.type = parts.type;
+    this.balancing = parts.balancing;
     this.balancer = parts.balancer;
     this.#allowed = allowedNodes(parts.policy);
   }

@@ -31,6 +31,8 @@ export class Upstream {
     readonly host: string | undefined;
     readonly context: unknown;
     readonly head: RequestHead;
+    /** Whether the client may switch to WebSocket. */
+    readonly upgrade: boolean;
   }): Forward {
     const { config } = this;
     const { hash } = config;
@@ -45,6 +47,7 @@ export class Upstream {
       tls: config.tls,
       retries: config.retries ?? Math.max(0, this.pool.nodes.length - 1),
       retryTimeoutMs: config.retryTimeoutMs,
+      upgrade: request.upgrade,
       context: request.context,
     };
   }
