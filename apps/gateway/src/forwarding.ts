@@ -22,6 +22,8 @@ export function routeRequest(
   head: RequestHead,
   current: () => GatewayState,
 ): Forward | Reply | Promise<Forward | Reply> {
+  // RFC 9110 §9.3.7: it asks about the server, and says nothing of any route.
+  if (head.target === "*") return { kind: "reply", status: 204, headers: {}, body: "" };
   const parsed = parseTarget(head.target);
   if ("refused" in parsed) return errorReply("BAD_REQUEST", parsed.refused);
   const { router, config } = current();

@@ -171,3 +171,18 @@ describe("enable_websocket", () => {
     expect(lines.join()).toContain("routes[0].enable_websocket must be true or false");
   });
 });
+
+describe("OPTIONS *", () => {
+  test("asks whether somebody is there, and goes to no node", async () => {
+    let asked = 0;
+    const node = await echoNode("node", (_request, response) => {
+      asked += 1;
+      response.end();
+    });
+    const { get } = await gatewayUnderTest(route(node.port));
+    const answer = await get("*", { method: "OPTIONS" });
+    expect([answer.status, answer.text]).toEqual([204, ""]);
+    expect((await get("*")).status).toBe(400);
+    expect(asked).toBe(0);
+  });
+});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 
 import { describe, onTestFinished, test, vi } from "vitest";
@@ -176,6 +177,42 @@ describe("a tunnel", () => {
     await until(() => client.closed, "the end");
     assert.equal(client.received, "last");
     assert.deepEqual(outcomes, ["ok"]);
+  });
+});
+
+describe.runIf(process.platform === "linux")("tcpKeepAliveMs", () => {
+  /** What the kernel's timer of a connection is for (2: keep-alive), and when it is due, in s. */
+  function timerOf(
+    local: number,
+    remote: number,
+  ): { readonly kind: number; readonly dueS: number } {
+    const hex = (port: number): string => `:${port.toString(16).toUpperCase().padStart(4, "0")} `;
+    const line = readFileSync("/proc/net/tcp", "utf8")
+      .split("\n")
+      .find((row) => row.includes(hex(local)) && row.includes(`${hex(remote)}01 `));
+    const [, kind = "", due = ""] = / (\d\d):([0-9A-F]{8}) [0-9A-F]{8} /.exec(line ?? "") ?? [];
+    return { kind: Number(kind), dueS: Number.parseInt(due, 16) / 100 };
+  }
+
+  test("the kernel asks after silent clients and nodes", async () => {
+    let nodeSees: number | undefined;
+    await using node = await rawNode((socket) => {
+      nodeSees = socket.remotePort;
+      socket.resume();
+    });
+    const address = await proxyWith({ route: () => forwardTo([node]), tcpKeepAliveMs: 30_000 });
+    const client = await talker(address);
+    client.socket.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => nodeSees !== undefined, "the node to be asked");
+    for (const [local, remote] of [
+      [address.port, client.socket.localPort!],
+      [nodeSees!, node.port],
+    ] as const) {
+      // Until what was sent is acknowledged, the timer is for sending it again.
+      await until(() => timerOf(local, remote).kind === 2, `keep-alive of ${local}`);
+      const { dueS } = timerOf(local, remote);
+      assert.ok(dueS > 15 && dueS <= 30, `due in ${dueS} s`);
+    }
   });
 });
 

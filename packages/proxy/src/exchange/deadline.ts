@@ -21,7 +21,7 @@ export class Deadline {
 
   /** As {@link within}, whatever all of it takes; 0: no bound. */
   alone(timeoutMs: number): void {
-    this.atMs = timeoutMs > 0 ? performance.now() + timeoutMs : Infinity;
+    this.atMs = timeoutMs > 0 ? monotonicMs() + timeoutMs : Infinity;
   }
 
   /** Nothing need happen any more. */
