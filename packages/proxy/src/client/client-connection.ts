@@ -44,6 +44,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   /** As accepted: what carries TLS, if it is that. */
   readonly #transport: Socket;
   #socket: Socket;
+  readonly #secure: boolean;
   /** The peer's address, when it is a trusted proxy's. */
   readonly #trustedPeer: string | undefined;
   #requests = 0;
@@ -58,6 +59,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#parts = parts;
     this.#transport = socket;
     this.#socket = socket;
+    this.#secure = secure;
     this.output = new ClientOutput(socket);
     const peer = peerOf(socket, secure);
     this.#input = new RequestStream(this, peer, socket, parts.scan, parts.limits.maxHeadBytes);
