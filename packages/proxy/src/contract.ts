@@ -42,7 +42,7 @@ export interface UpstreamNode {
 /** How an attempt ended, for passive health and balancing. */
 export type AttemptOutcome = "ok" | "http_failure" | "tcp_failure" | "timeout" | "cancelled";
 
-/** A chosen node. `done` is called exactly once per pick, also when the client goes away. */
+/** A chosen node. `done` is called exactly once per pick, also when the client goes away; it must not throw. */
 export interface Attempt {
   readonly node: UpstreamNode;
   done(outcome: AttemptOutcome, elapsedMs: number): void;
