@@ -1,4 +1,4 @@
-import { createDiscovery, type ServiceView } from "@rollcall/core";
+import { createDiscovery, type ServiceQuery, type ServiceView } from "@rollcall/core";
 
 import type { RegistryConfig } from "./config/gateway-config.ts";
 import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
@@ -8,11 +8,11 @@ export interface RegistryConnection extends AsyncDisposable {
   /** What it was made from; equal configurations share one connection across reloads. */
   readonly config: RegistryConfig;
   /**
-   * Opens a view; views of one service share one watch.
+   * Opens a view; views of equal queries share one watch.
    *
    * @throws DiscoveryError `INVALID` for a name that the registry cannot mean.
    */
-  service(name: string): ServiceView;
+  service(query: ServiceQuery): ServiceView;
 }
 
 /**
@@ -36,7 +36,7 @@ export function connectWith(factories: RegistryFactories): ConnectRegistry {
     });
     return {
       config,
-      service: (name) => discovery.service(name),
+      service: (query) => discovery.service(query),
       async [Symbol.asyncDispose]() {
         await discovery[Symbol.asyncDispose]();
         await registry[Symbol.asyncDispose]();

@@ -136,5 +136,6 @@ function openView(
 ): ServiceView {
   if (source.kind === "fixed") return fixedView(key, source.nodes);
   // Every name was checked against `discovery` when the configuration was resolved.
-  return registries.get(source.registry)!.service(source.service);
+  const { service, scope } = source;
+  return registries.get(source.registry)!.service({ service, scope });
 }

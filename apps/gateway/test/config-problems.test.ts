@@ -161,6 +161,23 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
     "c.yaml:2:14: discovery.eu.type is missing; say what kind of registry it is, such as type: eureka",
   ],
   [
+    "discovery_args that the registry does not know, or cannot be",
+    `${head.replace("} }", '}, nacos: { host: ["http://127.0.0.1:8848"] } }')}routes:
+- { uri: /a, upstream: { service_name: A, discovery_type: nacos, discovery_args: { group: B, metadata: x, group_name: "a b", clusters: [], namespace_id: [n] } } }
+- { uri: /b, upstream: { service_name: A, discovery_type: eureka, discovery_args: { group_name: B } } }
+- { uri: /c, upstream: { nodes: { "127.0.0.1:1": 1 }, discovery_args: { group_name: B } } }
+- { uri: /d, upstream: { service_name: A, discovery_type: nacos, discovery_args: B } }
+`,
+    'c.yaml:4:84: routes[0].upstream.discovery_args.group is not known; "nacos" takes namespace_id, group_name, clusters',
+    'c.yaml:4:94: routes[0].upstream.discovery_args.metadata is not known; "nacos" takes namespace_id, group_name, clusters',
+    "c.yaml:4:119: routes[0].upstream.discovery_args.group_name must be 1 to 128 letters, digits and _ - . :",
+    "c.yaml:4:136: routes[0].upstream.discovery_args.clusters must be names of 1 to 64 letters, digits and -, with commas between them or as a list",
+    "c.yaml:4:154: routes[0].upstream.discovery_args.namespace_id must be 1 to 64 letters, digits, _ and -",
+    'c.yaml:5:85: routes[1].upstream.discovery_args.group_name is not known; "eureka" takes none',
+    "c.yaml:6:71: routes[2].upstream.discovery_args needs a service_name beside it",
+    'c.yaml:7:82: routes[3].upstream.discovery_args must be a map such as group_name: BLUE, got "B"',
+  ],
+  [
     "a discovery_type that is not configured",
     `${head}routes: [{ uri: /a, upstream: { service_name: A, discovery_type: nacos } }]\n`,
     'c.yaml:3:66: routes[0].upstream.discovery_type "nacos" is not configured under discovery; configured: eureka',

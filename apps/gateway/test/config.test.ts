@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+import type { Registry } from "@rollcall/core";
 import { describe, expect, test } from "vitest";
 
 import {
@@ -9,6 +10,8 @@ import {
   loadConfig,
   type UpstreamConfig,
 } from "../src/index.ts";
+import { registryKinds } from "../src/config/registries/kinds.ts";
+import { registryFactories } from "../src/index.ts";
 import { loadText, testDirectory } from "./config-file.ts";
 
 const head = `listen: [{ port: 0 }]
@@ -469,5 +472,39 @@ test("the JSON Schema names every key", () => {
     type: "object",
     required: ["listen"],
     additionalProperties: false,
+  });
+});
+
+test("discovery_args are the scope keys of each kind of registry", () => {
+  const options = {
+    eureka: { servers: "http://127.0.0.1:8761/eureka/" },
+    etcd: { hosts: "http://127.0.0.1:2379" },
+    consul: { servers: "http://127.0.0.1:8500" },
+    zookeeper: { servers: "127.0.0.1:2181" },
+    nacos: { servers: "http://127.0.0.1:8848" },
+  };
+  for (const [type, kind] of Object.entries(registryKinds)) {
+    const name = type as keyof typeof options;
+    const make = registryFactories[name] as (given: object) => Registry;
+    const { scope } = make({ ...options[name], name }).traits;
+    expect([...scope].sort()).toEqual(Object.keys(kind.args).sort());
+  }
+});
+
+test("discovery_args say where a service is meant", () => {
+  const nacos = 'discovery: { nacos: { host: ["http://127.0.0.1:8848"] } }\n';
+  const { source } = config(
+    `listen: [{ port: 0 }]\n${nacos}routes: [{ uri: /a, upstream: { service_name: A, discovery_args: { group_name: BLUE, clusters: [a, b] } } }]\n`,
+  ).routes[0]!.upstream;
+  expect(source).toEqual({
+    kind: "service",
+    registry: "nacos",
+    service: "A",
+    scope: { group_name: "BLUE", clusters: "a,b" },
+  });
+  expect(upstream("{ service_name: A, discovery_args: {} }").source).toEqual({
+    kind: "service",
+    registry: "eureka",
+    service: "A",
   });
 });

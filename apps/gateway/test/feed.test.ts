@@ -49,7 +49,7 @@ function pair(): Pair {
     queueMicrotask(() => registries.change(asText(change)));
   });
   const heard = (message: ToPrimary): void => {
-    if (message.kind === "open") feed.open(message.view, discovery.service(message.service));
+    if (message.kind === "open") feed.open(message.view, discovery.service(message.query));
     if (message.kind === "seen") feed.seen(message.view, message.fits);
     if (message.kind === "close") feed.close(message.view);
   };
@@ -66,7 +66,7 @@ function pair(): Pair {
     primary: discovery.service("A"),
     worker: registries
       .connect(() => ({ r: 1 }))(config, undefined)
-      .service("A"),
+      .service({ service: "A" }),
     release() {
       holding = false;
       for (const deliver of held.splice(0)) deliver();
@@ -151,7 +151,7 @@ test("a change that does not fit is answered with the whole set", async () => {
 test("views of one service are one on the way; the last one that closes ends it", async () => {
   const it = pair();
   const connection = it.registries.connect(() => ({ r: 1 }))(config, undefined);
-  const [one, two] = [connection.service("B"), connection.service("B")];
+  const [one, two] = [connection.service({ service: "B" }), connection.service({ service: "B" })];
   await Promise.all([one.ready(), two.ready()]);
   const watches = it.backend.openWatches;
   one[Symbol.dispose]();
@@ -167,7 +167,7 @@ test("told: waits until every view was spoken of, and no longer than the signal 
   await silent.told(AbortSignal.timeout(1));
   silent
     .connect(() => ({ r: 1 }))(config, undefined)
-    .service("A");
+    .service({ service: "A" });
   const reason = new Error("enough");
   await expect(silent.told(AbortSignal.abort(reason))).rejects.toBe(reason);
 });

@@ -33,7 +33,15 @@ export interface RealGateway {
 
 /** Path to service and registry. */
 export type Routes = Readonly<
-  Record<string, { readonly service: string; readonly registry: string }>
+  Record<
+    string,
+    {
+      readonly service: string;
+      readonly registry: string;
+      /** Value of `discovery_args`, in YAML's flow style. */
+      readonly args?: string | undefined;
+    }
+  >
 >;
 
 /** Requests that go on until they are stopped. */
@@ -51,8 +59,8 @@ export async function realGateway(registries: string, routes: Routes): Promise<R
   const configFile = join(testDirectory(), "gateway.yaml");
   const load = (wanted: Routes): GatewayConfig => {
     const lines = Object.entries(wanted).map(
-      ([uri, { service, registry }]) =>
-        `  - { uri: ${uri}, upstream: { service_name: "${service}", discovery_type: ${registry} } }\n`,
+      ([uri, { service, registry, args = "{}" }]) =>
+        `  - { uri: ${uri}, upstream: { service_name: "${service}", discovery_type: ${registry}, discovery_args: ${args} } }\n`,
     );
     writeFileSync(
       configFile,

@@ -1,10 +1,14 @@
 import type { GatewayState } from "../state.ts";
+import { showQuery } from "../upstream/node-pool.ts";
 
 /** What `/v1/discovery/{name}/dump` shows. */
 export interface RegistryDump {
   /** As configured, secrets redacted. */
   readonly config: unknown;
-  /** By name as the registry spells it; only services that routes refer to and that are known. */
+  /**
+   * By name as the registry spells it, with the scope behind it where a route gives one; only services that routes
+   * refer to and that are known.
+   */
   readonly services: Readonly<Record<string, { readonly nodes: readonly DumpedNode[] }>>;
 }
 
@@ -26,7 +30,8 @@ export function dumpRegistry(state: GatewayState, registry: string): RegistryDum
     const { snapshot } = view;
     if (source.kind !== "service" || source.registry !== registry) continue;
     if (snapshot.state === "pending") continue;
-    services.set(snapshot.all[0]?.service ?? source.service, {
+    const service = snapshot.all[0]?.service ?? source.service;
+    services.set(showQuery({ ...source, service }), {
       nodes: snapshot.all.map(({ host, port, weight, status, secure, metadata }) => ({
         host,
         port,

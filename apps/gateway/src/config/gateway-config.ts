@@ -1,6 +1,6 @@
 import type { BalancerOptions, BalancerType, HashSpec } from "@rollcall/balancer";
 import type { ConsulOptions } from "@rollcall/consul";
-import type { NodeInput } from "@rollcall/core";
+import type { NodeInput, ServiceQuery } from "@rollcall/core";
 import type { EtcdOptions } from "@rollcall/etcd";
 import type { EurekaOptions } from "@rollcall/eureka";
 import type { NacosOptions } from "@rollcall/nacos";
@@ -52,7 +52,7 @@ export interface SnapshotConfig {
 
 /** Where the nodes of an upstream come from. */
 export type NodeSource =
-  | { readonly kind: "service"; readonly registry: string; readonly service: string }
+  | ({ readonly kind: "service"; readonly registry: string } & ServiceQuery)
   | { readonly kind: "fixed"; readonly nodes: readonly Omit<NodeInput, "service">[] };
 
 /** An upstream with every reference followed and every default filled in. */

@@ -24,6 +24,7 @@ import { PemFiles } from "./pem-files.ts";
 import { type Problem, tidyProblems } from "./problem.ts";
 import { redact } from "./redaction.ts";
 import { unsupportedRegistries } from "./refusal.ts";
+import type { ArgRules } from "./registries/discovery-args.ts";
 import { kindOf } from "./registries/kinds.ts";
 import { RegistryPlace } from "./registries/registry-kind.ts";
 import { type CheckedFile, itemsById, type Resolution, written } from "./resolution.ts";
@@ -117,6 +118,7 @@ function resolveConfig(
     upstreams,
     services,
     registryNames: registryNames(value),
+    registryArgs: registryArgs(value),
     policy: addressPolicy(nodeAddresses, []),
   };
   const registries = resolveRegistries(main, directory, said);
@@ -190,6 +192,15 @@ function readText(name: string, problems: Problem[]): string | undefined {
 function registryNames(value: FileInput): readonly string[] {
   const { discovery } = value;
   return typeof discovery === "object" && discovery !== null ? Object.keys(discovery) : [];
+}
+
+function registryArgs(value: FileInput): ReadonlyMap<string, ArgRules> {
+  const rules = new Map<string, ArgRules>();
+  for (const name of registryNames(value)) {
+    const kind = kindOf(name, value.discovery?.[name]);
+    if (kind !== undefined) rules.set(name, kind.args);
+  }
+  return rules;
 }
 
 function resolveRegistries(

@@ -37,7 +37,7 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
     "vars",
   ],
   service: ["script"],
-  upstream: ["discovery_args", "keepalive_pool"],
+  upstream: ["keepalive_pool"],
   checks: ["active"],
   warm_up: ["startup_grace_period_seconds"],
   ssl: ["certs", "client", "gm", "keys", "ssl_protocols"],

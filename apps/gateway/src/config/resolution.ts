@@ -5,6 +5,7 @@ import type { ConfigDocument, Path } from "./document.ts";
 import type { PemFiles } from "./pem-files.ts";
 import type { Problem } from "./problem.ts";
 import type { WrittenObject } from "./gateway-config.ts";
+import type { ArgRules } from "./registries/discovery-args.ts";
 import type { ServiceInput } from "./route-schema.ts";
 import type { UpstreamInput } from "./upstream-schema.ts";
 import { showPath } from "./show-path.ts";
@@ -32,6 +33,8 @@ export interface Resolution {
   readonly services: ReadonlyMap<string, Item<ServiceInput>>;
   /** Names of `discovery`, also of those with problems. */
   readonly registryNames: readonly string[];
+  /** What `discovery_args` may hold, by the registry's name; missing where its kind is not known. */
+  readonly registryArgs: ReadonlyMap<string, ArgRules>;
   readonly policy: AddressPolicy;
   readonly pem: PemFiles;
   /** For upstreams that say nothing else. */

@@ -8,6 +8,7 @@ import type { ConfigDocument, Path } from "./document.ts";
 import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
 import { resolveNodeTls } from "./node-tls.ts";
 import type { Resolution } from "./resolution.ts";
+import { resolveScope } from "./scope-resolution.ts";
 import { suggest } from "./suggestion.ts";
 import type { NodeEntry, TimeoutInput, UpstreamInput } from "./upstream-schema.ts";
 import { showPath } from "./show-path.ts";
@@ -34,8 +35,9 @@ export function resolveUpstream(
   const source = nodeSource(placed, secure, resolution);
   const host = hostRule(placed, resolution);
   const named = document.at([...path, "service_name"]) !== undefined;
-  if (input.discovery_type !== undefined && !named) {
-    const place = [...path, "discovery_type"];
+  for (const name of ["discovery_type", "discovery_args"] as const) {
+    if (input[name] === undefined || named) continue;
+    const place = [...path, name];
     const message = `${showPath(place)} needs a service_name beside it`;
     resolution.problems.push(document.problem(place, message));
   }
@@ -146,9 +148,14 @@ function nodeSource(
     fixedNodes(placed, secure, resolution);
   }
   const registry = registryName(placed, resolution);
-  return registry === undefined
-    ? undefined
-    : { kind: "service", registry, service: input.service_name };
+  if (registry === undefined) return undefined;
+  const scope = resolveScope(placed, registry, resolution);
+  return {
+    kind: "service",
+    registry,
+    service: input.service_name,
+    ...(scope === undefined ? {} : { scope }),
+  };
 }
 
 function registryName(placed: PlacedUpstream, resolution: Resolution): string | undefined {

@@ -40,6 +40,7 @@ export interface UpstreamInput extends BalancingInput {
   readonly nodes?: Readonly<Record<string, number>> | readonly NodeEntry[] | undefined;
   readonly service_name?: string | undefined;
   readonly discovery_type?: string | undefined;
+  readonly discovery_args?: Readonly<Record<string, string | readonly string[]>> | undefined;
   readonly scheme?: "http" | "https" | undefined;
   readonly pass_host?: "pass" | "node" | "rewrite" | undefined;
   readonly upstream_host?: string | undefined;
@@ -85,6 +86,13 @@ export const upstreamSchema: z.ZodType<UpstreamInput> = z.strictObject(
       .optional(),
     service_name: text(255).optional(),
     discovery_type: text(64).optional(),
+    discovery_args: z
+      .record(
+        z.string(),
+        z.union([text(255), z.array(text(255))], "must be text, or a list of texts"),
+        "must be a map such as group_name: BLUE",
+      )
+      .optional(),
     scheme: choice(["http", "https"], unsupportedSchemes).optional(),
     pass_host: choice(["pass", "node", "rewrite"]).optional(),
     upstream_host: pattern(

@@ -1,8 +1,15 @@
 import type { Balancer, BalancerOptions, BalancerType } from "@rollcall/balancer";
-import type { ServiceNode, ServiceView } from "@rollcall/core";
+import type { ServiceNode, ServiceQuery, ServiceView } from "@rollcall/core";
 
 import type { NodeSource } from "../config/gateway-config.ts";
 import { type AddressPolicy, allowedNodes } from "./address-policy.ts";
+
+/** `orders`, or `orders?group_name=BLUE` where a scope is given. */
+export function showQuery({ service, scope = {} }: ServiceQuery): string {
+  const keys = Object.keys(scope).sort();
+  if (keys.length === 0) return service;
+  return `${service}?${keys.map((key) => `${key}=${scope[key]}`).join("&")}`;
+}
 
 /** The nodes of one upstream and whose turn it is among them; shared by the routes that use it. */
 export class NodePool {
@@ -39,9 +46,9 @@ export class NodePool {
     return this.source.kind === "service" ? this.source.service : undefined;
   }
 
-  /** Service name, or the owner's key for fixed nodes. */
+  /** The service, and where it is meant unless that is the usual place; the owner's key for fixed nodes. */
   get name(): string {
-    return this.source.kind === "service" ? this.source.service : this.key;
+    return this.source.kind === "service" ? showQuery(this.source) : this.key;
   }
 
   /** Routable nodes that may be connected to; the same array while nothing in it changes. */

@@ -1,7 +1,14 @@
-import { DiscoveryError, isRoutable, type ServiceNode, type Snapshot } from "@rollcall/core";
+import {
+  DiscoveryError,
+  isRoutable,
+  type ServiceNode,
+  type ServiceQuery,
+  type Snapshot,
+} from "@rollcall/core";
 import { createLiveValue, LiveView, type LiveValue } from "@rollcall/core/adapter";
 
 import type { ConnectRegistry } from "../registry-connection.ts";
+import { showQuery } from "../upstream/node-pool.ts";
 import { withChanges } from "./node-changes.ts";
 import type { ToPrimary, ViewChange } from "./protocol.ts";
 
@@ -32,13 +39,14 @@ export class FedRegistries {
       const services = new Map<string, FedService>();
       return {
         config,
-        service: (name) => {
-          const fed = services.get(name) ?? this.#open(registry, config.name, name);
-          services.set(name, fed);
+        service: (query) => {
+          const key = showQuery(query);
+          const fed = services.get(key) ?? this.#open(registry, config.name, query);
+          services.set(key, fed);
           const view: LiveView = new LiveView(fed.live, () => {
             fed.views.delete(view);
             if (fed.views.size > 0) return;
-            services.delete(name);
+            services.delete(key);
             this.#close(fed);
           });
           fed.views.add(view);
@@ -84,11 +92,11 @@ export class FedRegistries {
     });
   }
 
-  #open(registry: number, name: string, service: string): FedService {
+  #open(registry: number, name: string, query: ServiceQuery): FedService {
     this.#lastId += 1;
     const live = createLiveValue<Snapshot>(
       Object.freeze({
-        query: Object.freeze({ service }),
+        query: Object.freeze(query),
         registry: name,
         origin: "none",
         sequence: 0,
@@ -102,7 +110,7 @@ export class FedRegistries {
     );
     const fed: FedService = { id: this.#lastId, live, views: new Set(), version: 0 };
     this.#byId.set(fed.id, fed);
-    this.#post({ kind: "open", view: fed.id, registry, service });
+    this.#post({ kind: "open", view: fed.id, registry, query });
     return fed;
   }
 

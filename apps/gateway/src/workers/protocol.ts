@@ -1,4 +1,4 @@
-import type { ErrorCode, ServiceNode, Snapshot } from "@rollcall/core";
+import type { ErrorCode, ServiceNode, ServiceQuery, Snapshot } from "@rollcall/core";
 import type { ListenAddress } from "@rollcall/proxy";
 
 import type { ConfigFiles } from "../config/gateway-config.ts";
@@ -77,7 +77,7 @@ export type ToPrimary =
       readonly kind: "open";
       readonly view: number;
       readonly registry: number;
-      readonly service: string;
+      readonly query: ServiceQuery;
     }
   | { readonly kind: "close"; readonly view: number }
   /** Room for the next change of this view. `fits`: whether this one did; otherwise the whole set is due. */

@@ -33,7 +33,7 @@ export class WorkerFeeds {
       this.#feeds.set(worker.id, feed);
     }
     try {
-      const view = this.#registries.get(asked.registry)?.service(asked.service);
+      const view = this.#registries.get(asked.registry)?.service(asked.query);
       if (view !== undefined) feed.open(asked.view, view);
     } catch (error) {
       // The connection ends with a configuration that is being replaced; so does the view.

@@ -3,6 +3,7 @@ import { dirname, resolve } from "node:path";
 import * as z from "zod";
 
 import { choice, decimal, flag, integer, nodePort, text } from "../leaf.ts";
+import { anyName } from "./discovery-args.ts";
 import { type RegistryKind, registryKind } from "./registry-kind.ts";
 import { resolveTls, type TlsInput, tlsSchema } from "./tls.ts";
 
@@ -177,4 +178,5 @@ export const consulKind: RegistryKind = registryKind<ConsulInput>(
       },
     };
   },
+  { dc: anyName, namespace: anyName, partition: anyName },
 );

@@ -1,6 +1,7 @@
 import * as z from "zod";
 
-import { choice, integer, text } from "../leaf.ts";
+import { choice, integer, pattern, text } from "../leaf.ts";
+import type { ArgRules } from "./discovery-args.ts";
 import { type RegistryKind, registryKind } from "./registry-kind.ts";
 import { pathPrefix, serverUrls } from "./server-url.ts";
 import { resolveTls, type TlsInput, tlsSchema } from "./tls.ts";
@@ -34,6 +35,20 @@ export interface NacosInput {
 
 const milliseconds = integer(1, 3_600_000).optional();
 
+/** Names as its servers take them. */
+const args = {
+  namespace_id: { form: /^[\w-]{1,64}$/, bound: "must be 1 to 64 letters, digits, _ and -" },
+  group_name: {
+    form: /^[\w\-.:]{1,128}$/,
+    bound: "must be 1 to 128 letters, digits and _ - . :",
+  },
+  clusters: {
+    form: /^[\dA-Za-z-]{1,64}$/,
+    bound: "must be names of 1 to 64 letters, digits and -, with commas between them or as a list",
+    isList: true,
+  },
+} satisfies ArgRules;
+
 /** Nacos, over gRPC where its servers have it. */
 export const nacosKind: RegistryKind = registryKind<NacosInput>(
   z.strictObject(
@@ -43,9 +58,14 @@ export const nacosKind: RegistryKind = registryKind<NacosInput>(
       prefix: pathPrefix("/nacos").optional(),
       protocol: choice(["auto", "grpc", "http"]).optional(),
       fetch_interval: integer(1, 86_400).optional(),
-      namespace_id: text(128).optional(),
-      group_name: text(128).optional(),
-      clusters: z.array(text(64), "must be a list of cluster names").optional(),
+      namespace_id: pattern(args.namespace_id.form, args.namespace_id.bound).optional(),
+      group_name: pattern(args.group_name.form, args.group_name.bound).optional(),
+      clusters: z
+        .array(
+          pattern(args.clusters.form, "must be 1 to 64 letters, digits and -"),
+          "must be a list of cluster names",
+        )
+        .optional(),
       weight: integer(0, 1_000_000_000).optional(),
       timeout: z
         .strictObject(
@@ -100,4 +120,5 @@ export const nacosKind: RegistryKind = registryKind<NacosInput>(
       },
     };
   },
+  args,
 );

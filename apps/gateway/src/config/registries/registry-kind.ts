@@ -5,10 +5,13 @@ import type { RegistryConfig } from "../gateway-config.ts";
 import type { PemFiles } from "../pem-files.ts";
 import type { Problem } from "../problem.ts";
 import { showPath } from "../show-path.ts";
+import type { ArgRules } from "./discovery-args.ts";
 
 /** One kind of registry: what may be written under `discovery`, and what that means to its package. */
 export interface RegistryKind {
   readonly schema: z.ZodType;
+  /** What `discovery_args` of an upstream may hold: the scope keys of the registry. */
+  readonly args: ArgRules;
   /**
    * Fills in the defaults and checks what the schema cannot.
    *
@@ -22,9 +25,10 @@ export interface RegistryKind {
 export function registryKind<Input>(
   schema: z.ZodType<Input>,
   resolve: (place: RegistryPlace, input: Partial<Input>) => RegistryConfig | undefined,
+  args: ArgRules = {},
 ): RegistryKind {
   // What reaches it was checked against the schema, key by key.
-  return { schema, resolve: (place, input) => resolve(place, input) };
+  return { schema, args, resolve: (place, input) => resolve(place, input) };
 }
 
 /** Where one entry of `discovery` stands, and where to tell what is wrong with it. */
