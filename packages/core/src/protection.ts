@@ -75,12 +75,14 @@ export const unprotected: Protection = Object.freeze({
 /** Folds one whole set in. */
 export function onSet(state: Protection, event: SetArrived, policy: ProtectionPolicy): Protection {
   const { atMs, present, known, afterOutage } = event;
-  const { missing, departures } = compare(known, present);
+  const { missing, departures, heldDepartures } = compare(known, present, state.held);
   const departed = state.departed + departures;
   const count = present.reduce((sum, node) => sum + (isRoutable(node) ? 1 : 0), 0);
   const samples = withSample(state.samples, atMs, count + departed, policy.windowMs);
 
-  const level = Math.max(state.before ?? 0, ...samples.map((sample) => sample.highest));
+  // Held nodes stood in the level before the loss only, so that alone sinks when they begin to drain.
+  const before = (state.before ?? 0) - heldDepartures;
+  const level = Math.max(before, ...samples.map((sample) => sample.highest));
   const peak = Math.max(0, level - departed);
   const back = missing.length === 0 || count >= peak;
   const severe = !back && (count === 0 || (peak - count) * 2 > peak);
@@ -129,16 +131,24 @@ export function onVerified(
   return { ...unprotected, departed: state.departed, samples: [{ atMs, highest: level, level }] };
 }
 
+interface Comparison {
+  readonly missing: readonly ServiceNode[];
+  readonly departures: number;
+  readonly heldDepartures: number;
+}
+
 /**
- * Walks two lists that are sorted by id: which routable nodes are gone, and how many nodes began to drain,
- * less those that came back from it.
+ * Walks two lists that are sorted by id: which routable nodes are gone, how many began to drain, less those
+ * that came back from it, and how many that were held show up draining.
  */
 function compare(
   known: readonly ServiceNode[],
   present: readonly ServiceNode[],
-): { readonly missing: readonly ServiceNode[]; readonly departures: number } {
+  held: Protection["held"],
+): Comparison {
   const missing: ServiceNode[] = [];
   let departures = 0;
+  let heldDepartures = 0;
   let at = 0;
   for (const old of known) {
     let node = present[at];
@@ -147,12 +157,13 @@ function compare(
     if (node?.id !== old.id) {
       if (isRoutable(old)) missing.push(old);
     } else if (isRoutable(old) && node.status === "draining") {
-      departures += 1;
+      if (held.has(old.id)) heldDepartures += 1;
+      else departures += 1;
     } else if (old.status === "draining" && isRoutable(node)) {
       departures -= 1;
     }
   }
-  return { missing, departures };
+  return { missing, departures, heldDepartures };
 }
 
 const slotsPerWindow = 12;

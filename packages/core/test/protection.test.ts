@@ -205,6 +205,23 @@ describe("draining", () => {
     assert.equal(played.set(3, [node(0)]), "verifying, 3 served, 2 held");
   });
 
+  test("held nodes that come back draining take nothing from those that came meanwhile", () => {
+    const played = new Played({ windowMs: 1, returnMs: 5_000 });
+    played.set(0, nodes(0, 2));
+    assert.equal(played.set(0, [], true), "waiting, 2 served, 2 held");
+    assert.equal(played.set(0, [node(2)]), "waiting, 3 served, 2 held");
+    const drained = nodes(0, 2, { status: "draining" });
+    assert.equal(played.set(0, drained), "waiting, 1 served, 1 held");
+  });
+
+  test("nor when some of those stay", () => {
+    const played = new Played();
+    played.set(0, nodes(0, 10));
+    assert.equal(played.set(1, nodes(10, 14), true), "waiting, 14 served, 10 held");
+    const drained = nodes(0, 10, { status: "draining" });
+    assert.equal(played.set(2, [node(10), ...drained]), "waiting, 4 served, 3 held");
+  });
+
   test("a held node that comes back draining lets go of itself alone", () => {
     const played = new Played();
     played.set(0, nodes(0, 4));
