@@ -23,7 +23,7 @@ export interface Protection {
   readonly samples: readonly Sample[];
   /** Nodes that left by draining, ever: their leaving is no loss. */
   readonly departed: number;
-  /** While nodes are held: the level before the loss. */
+  /** While nodes are held: how many there were before the loss, and at least how many are held. */
   readonly before: number | undefined;
   /** While waiting: when a read decides, on the monotonic clock. */
   readonly decideAtMs: number | undefined;
@@ -80,10 +80,10 @@ export function onSet(state: Protection, event: SetArrived, policy: ProtectionPo
   const count = present.reduce((sum, node) => sum + (isRoutable(node) ? 1 : 0), 0);
   const samples = withSample(state.samples, atMs, count + departed, policy.windowMs);
 
-  // Held nodes stood in the level before the loss only, so that alone sinks when they begin to drain.
+  // Held nodes are part of the peak before the loss alone, so that alone sinks when they begin to drain.
   const before = (state.before ?? 0) - heldDepartures;
-  const level = Math.max(before, ...samples.map((sample) => sample.highest));
-  const peak = Math.max(0, level - departed);
+  const highest = Math.max(...samples.map((sample) => sample.highest));
+  const peak = Math.max(0, before, highest - departed);
   const back = missing.length === 0 || count >= peak;
   const severe = !back && (count === 0 || (peak - count) * 2 > peak);
   const waits =
@@ -96,7 +96,7 @@ export function onSet(state: Protection, event: SetArrived, policy: ProtectionPo
     held: new Map(missing.map((node) => [node.id, node])),
     samples,
     departed,
-    before: level,
+    before: Math.max(peak, missing.length),
     decideAtMs: waits
       ? ((afterOutage ? undefined : state.decideAtMs) ?? atMs + policy.returnMs)
       : undefined,

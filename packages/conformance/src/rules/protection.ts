@@ -61,25 +61,29 @@ export const protectionTests: readonly RuleTest[] = [
   },
   {
     rule: "R3",
-    title: "after a wipe nothing is lost until the registrants are back",
+    title: "after a wipe no more than half are lost before the registrants are back",
     needs: ["wipe"],
     async run(context) {
       const { bed, timing } = context;
       const registry = context.connect();
-      const first = await context.register(registry, context.node("node-1"));
-      const second = await context.register(registry, context.node("node-2"));
+      const ids = ["node-1", "node-2", "node-3", "node-4"];
+      const registrations: Registration[] = [];
+      for (const id of ids) {
+        registrations.push(await context.register(registry, context.node(id)));
+      }
       const view = await context.view(context.connect(), { protection: {} });
-      await context.shows(view, ["node-1", "node-2"]);
+      await context.shows(view, ids);
       const seen = context.record(view);
       await bed.raw.wipe?.();
-      await until("both registrations to be back", timing.expiryMs + timing.propagationMs, () =>
-        [first, second].every(({ state }) => state.phase === "registered" && state.generation > 1),
+      await until("all registrations to be back", timing.expiryMs + timing.propagationMs, () =>
+        registrations.every(({ state }) => state.phase === "registered" && state.generation > 1),
       );
       await context.seen("a fresh view with nothing held", () => {
         const { state, held, nodes } = view.snapshot;
-        return state === "fresh" && held.length === 0 && nodes.length === 2;
+        return state === "fresh" && held.length === 0 && nodes.length === ids.length;
       });
-      for (const { nodes } of seen) assert.deepEqual(idsOf(nodes), ["node-1", "node-2"]);
+      // Who looks when some are back already sees a loss that may be real.
+      for (const { nodes } of seen) assert.ok(nodes.length >= 2, `${idsOf(nodes)} are served`);
     },
   },
   {
