@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import type { CertificateAuthority } from "./certificates.ts";
-import { freePort, isFree } from "./free-port.ts";
+import { freePort } from "./free-port.ts";
 import { statusOf } from "./http-status.ts";
 import type { Lane } from "./lane.ts";
 import { createNacosHome, type NacosHome, tokenSecret } from "./nacos-home.ts";
@@ -70,7 +70,7 @@ export interface NacosProcess extends AsyncDisposable {
 export async function startNacos(options: NacosOptions = {}): Promise<NacosProcess> {
   const { version = "3.1", auth } = options;
   const program = await nacosServer(version, options.lane);
-  const port = options.port ?? (await freeNacosPort());
+  const port = options.port ?? (await freePort([1000, 1001, -1000]));
   const home = await homeOf(options, version, port);
   const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
   const start = (): Promise<ServerProcess> =>
@@ -194,15 +194,4 @@ function tlsSettings(conf: string): Record<string, string> {
     [`${rpc}.certChainFile`]: `file:${certificate}`,
     [`${rpc}.certPrivateKey`]: `file:${key}`,
   };
-}
-
-/** A port whose companions are free as well. */
-async function freeNacosPort(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    // Above, the one for gRPC would be among the kernel's own.
-    if (port > 30_900) continue;
-    const others = await Promise.all([port + 1000, port + 1001, port - 1000].map(isFree));
-    if (others.every(Boolean)) return port;
-  }
 }

@@ -83,7 +83,8 @@ export const protectionTests: readonly RuleTest[] = [
         return state === "fresh" && held.length === 0 && nodes.length === ids.length;
       });
       // Who looks when some are back already sees a loss that may be real.
-      for (const { nodes } of seen) assert.ok(nodes.length >= 2, `${idsOf(nodes)} are served`);
+      for (const { nodes } of seen)
+        assert.ok(nodes.length >= 2, `only ${idsOf(nodes).join(", ")} are served`);
     },
   },
   {
