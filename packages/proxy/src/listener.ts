@@ -24,7 +24,7 @@ export class Listener {
     this.#events = events;
     this.setTls(tls);
     this.#server = createServer(
-      { allowHalfOpen: true, noDelay: true, keepAlive: true, pauseOnConnect: pauses },
+      { allowHalfOpen: true, noDelay: true, pauseOnConnect: pauses },
       (socket) => {
         if (!events.accepted(socket)) return;
         if (this.#acceptor === undefined) events.plain(socket);

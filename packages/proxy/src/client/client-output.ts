@@ -31,14 +31,15 @@ export class ClientOutput {
 
   /** Whether to wait before more is read: for bytes that are wanted back, or because the socket is full. */
   get holdsUp(): boolean {
-    if (!this.#borrows) return this.#socket.writableNeedDrain;
+    if (!this.#borrows) return this.isFull;
     this.#borrows = this.#socket.writableLength > 0;
     return this.#borrows;
   }
 
   /** Whether more is waiting to leave than the socket holds gladly. */
   get isFull(): boolean {
-    return this.#socket.writableNeedDrain;
+    // It still needs a drain for the rest of the tick in which the kernel took everything.
+    return this.#socket.writableNeedDrain && this.#socket.writableLength > 0;
   }
 
   /** Writes a head alone, or with what is at hand as text; latin1. */

@@ -137,7 +137,9 @@ export class NodeConnection {
 
   /** Whether more is waiting to leave than the socket holds gladly. */
   get isFull(): boolean {
-    return this.#socket?.writableNeedDrain === true;
+    const socket = this.#socket;
+    // It still needs a drain for the rest of the tick in which the kernel took everything.
+    return socket !== undefined && socket.writableNeedDrain && socket.writableLength > 0;
   }
 
   /** Bytes that have not left yet. */
