@@ -37,6 +37,8 @@ export function startSide(
 ): SideHandle {
   const child = fork(script, [backend.name, name, url, JSON.stringify(settings)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
+    // Not those of this process: `pnpm bench` has it let go of the channel that keeps the other alive.
+    execArgv: [],
   });
   const stop = (): void => void child.kill("SIGKILL");
   running.add(child);
