@@ -1,54 +1,29 @@
-import { stat } from "node:fs/promises";
+import { fileStamp } from "./config/file-stamp.ts";
 
 /** How often the files are looked at, in ms: APISIX's own pace, and safe on every file system. */
 const intervalMs = 1_000;
 
 /**
- * Calls `changed` when one of the files was written, replaced or put in place, once all have stayed the
- * same for one look, so that a file being written is not read half-way.
+ * Calls `changed` when a file is no longer as it was read, once all have stayed the same for one look, so that
+ * a file being written is not read half-way. Called again with each look until they are read. Keeps no process
+ * alive.
  *
- * Looks at what the names lead to, so replaced links (as Kubernetes mounts have) are seen. Keeps no
- * process alive.
- *
- * @param files  Those to look at now; one that is new among them has not changed.
+ * @param read  Stamps of the files as they were read, by path; asked with each look.
  */
 export function watchFiles(
-  files: () => readonly string[],
+  read: () => ReadonlyMap<string, string>,
   signal: AbortSignal,
   changed: () => void,
 ): void {
-  let seen = new Map<string, string>();
-  let told = new Map<string, string>();
-  let looking = false;
-  const look = async (): Promise<void> => {
-    if (looking) return;
-    looking = true;
-    const names = files();
-    const now = new Map(
-      await Promise.all(names.map(async (file) => [file, await signature(file)] as const)),
-    );
-    looking = false;
-    if (signal.aborted) return;
-    for (const [file, is] of now) if (!told.has(file)) told.set(file, is);
-    const isCalm = [...now].every(([file, is]) => (seen.get(file) ?? is) === is);
-    if (isCalm && [...now].some(([file, is]) => told.get(file) !== is)) {
-      told = new Map(now);
-      changed();
-    }
+  let seen: ReadonlyMap<string, string> = new Map();
+  const look = (): void => {
+    const known = read();
+    const now = new Map([...known.keys()].map((file) => [file, fileStamp(file)]));
+    const isCalm = [...now].every(([file, stamp]) => stamp === (seen.get(file) ?? known.get(file)));
     seen = now;
+    if (isCalm && [...now].some(([file, stamp]) => stamp !== known.get(file))) changed();
   };
-  void look();
-  const timer = setInterval(() => void look(), intervalMs);
+  const timer = setInterval(look, intervalMs);
   timer.unref();
   signal.addEventListener("abort", () => clearInterval(timer), { once: true });
-}
-
-async function signature(file: string): Promise<string> {
-  try {
-    const { mtimeNs, size, ino } = await stat(file, { bigint: true });
-    return `${mtimeNs} ${size} ${ino}`;
-  } catch (error) {
-    // Gone for a moment while it is replaced, or for good: either way a state of its own.
-    return String((error as NodeJS.ErrnoException).code);
-  }
 }

@@ -1,5 +1,3 @@
-import { resolve } from "node:path";
-
 import { DiscoveryError } from "@rollcall/core";
 import type { Logger } from "pino";
 
@@ -72,11 +70,11 @@ export async function runGateway(
       }));
   announce(gateway, log, "listening");
 
-  let { pemFiles = [] } = loaded;
+  let { stamps } = loaded;
   const reload = async (): Promise<void> => {
     const next = loadConfig(source);
     // Of a refused one as well: it may be right as soon as its key is there too.
-    if (next.pemFiles !== undefined) pemFiles = [...new Set([...pemFiles, ...next.pemFiles])];
+    stamps = new Map([...stamps, ...next.stamps]);
     for (const warning of next.warnings) log.warn(formatProblem(warning));
     if (next.config === undefined) {
       for (const problem of next.problems) log.error(formatProblem(problem));
@@ -91,17 +89,15 @@ export async function runGateway(
         throw new Error(reason);
       }
       await gateway.reload(next.config);
-      pemFiles = next.pemFiles ?? [];
+      stamps = next.stamps;
       announce(gateway, log, "reloaded");
     } catch (error) {
       const reason = error instanceof Error ? error.message : "unknown error";
       log.error(`reload refused, nothing changed: ${reason}`);
     }
   };
-  const files = [source.configFile, source.routesFile].filter((file) => file !== undefined);
-  const named = files.map((file) => resolve(file));
   watchFiles(
-    () => [...named, ...pemFiles],
+    () => stamps,
     stopping.signal,
     () => void reload(),
   );

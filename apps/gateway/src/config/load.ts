@@ -20,6 +20,7 @@ import type {
 } from "./gateway-config.ts";
 import { type PlacedCertificate, resolveListenTls, resolveSsls } from "./listen-tls.ts";
 import { resolveNodeTls } from "./node-tls.ts";
+import { fileStamp } from "./file-stamp.ts";
 import { PemFiles } from "./pem-files.ts";
 import { type Problem, tidyProblems } from "./problem.ts";
 import { redact } from "./redaction.ts";
@@ -55,8 +56,8 @@ export interface LoadedConfig {
   readonly problems: readonly Problem[];
   /** What is accepted and probably not meant. */
   readonly warnings: readonly Problem[];
-  /** Absolute paths of certificates and keys that the files name; none when the files cannot be read. */
-  readonly pemFiles?: readonly string[] | undefined;
+  /** Every file that was read, or would have been: its stamp just before that, by absolute path. */
+  readonly stamps: ReadonlyMap<string, string>;
 }
 
 /**
@@ -71,7 +72,9 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
   if (source.routesFile !== undefined) names.push(source.routesFile);
   const files: CheckedFile[] = [];
   const texts: Record<string, string> = {};
+  const stamps = new Map<string, string>();
   for (const [index, name] of names.entries()) {
+    stamps.set(resolve(name), fileStamp(name));
     const text = source.texts?.[name] ?? readText(name, problems);
     if (text === undefined) continue;
     texts[name] = text;
@@ -84,15 +87,15 @@ export function loadConfig(source: ConfigSource): LoadedConfig {
     files.push({ document: read.document, validation });
   }
   const main = files.find(({ document }) => document.file === source.configFile);
-  if (main === undefined) return { problems: tidyProblems(problems), warnings: [] };
-  return resolveConfig(main, files, { ...source, texts }, problems);
+  if (main === undefined) return { problems: tidyProblems(problems), warnings: [], stamps };
+  return resolveConfig(main, files, { ...source, texts }, { problems, stamps });
 }
 
 function resolveConfig(
   main: CheckedFile,
   files: readonly CheckedFile[],
   source: ConfigSource & Pick<ConfigFiles, "texts">,
-  problems: Problem[],
+  { problems, stamps }: { readonly problems: Problem[]; readonly stamps: LoadedConfig["stamps"] },
 ): LoadedConfig {
   const { document } = main;
   const value = document.value as FileInput;
@@ -140,7 +143,7 @@ function resolveConfig(
   const tidy = {
     problems: tidyProblems(problems),
     warnings: tidyProblems(warnings),
-    pemFiles: pem.paths,
+    stamps: new Map([...stamps, ...pem.stamps]),
   };
   if (problems.length > 0) return tidy;
   return {

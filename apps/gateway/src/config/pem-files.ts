@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 
+import { fileStamp } from "./file-stamp.ts";
+
 /** The PEM files that a configuration names: each is read once, and known afterwards by its path. */
 export class PemFiles {
   readonly #directory: string;
   readonly #known: Readonly<Record<string, string>>;
   readonly #texts = new Map<string, string>();
-  readonly #paths = new Set<string>();
+  readonly #stamps = new Map<string, string>();
 
   /**
    * @param directory  Paths are relative to it.
@@ -17,9 +19,9 @@ export class PemFiles {
     this.#known = known;
   }
 
-  /** Absolute paths of all files that were asked for, also of those that cannot be read. */
-  get paths(): readonly string[] {
-    return [...this.#paths];
+  /** Stamps of all files that were asked for, also of those that cannot be read, by absolute path. */
+  get stamps(): ReadonlyMap<string, string> {
+    return this.#stamps;
   }
 
   /** Texts of the files that could be read, by absolute path; may hold private keys. */
@@ -36,17 +38,17 @@ export class PemFiles {
     // Whoever pastes something else than a path gets no line of it back.
     if (value.includes("\n")) return { fault: "is neither PEM text nor the path of a PEM file" };
     const path = resolve(this.#directory, value);
-    this.#paths.add(path);
-    let text = this.#texts.get(path);
+    let text = this.#texts.get(path) ?? this.#known[path];
     if (text === undefined) {
+      this.#stamps.set(path, fileStamp(path));
       try {
-        text = this.#known[path] ?? readFileSync(path, "utf8");
+        text = readFileSync(path, "utf8");
       } catch (error) {
         const { code = "unknown error" } = error as NodeJS.ErrnoException;
         return { fault: `the file cannot be read (${code})` };
       }
-      this.#texts.set(path, text);
     }
+    this.#texts.set(path, text);
     return text.includes("-----BEGIN") ? { text } : { fault: "the file holds no PEM text" };
   }
 }
