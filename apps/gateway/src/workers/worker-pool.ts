@@ -1,34 +1,22 @@
-import { createBackoff, sleep, systemClock, type Backoff } from "@rollcall/core/adapter";
 import type { ListenAddress } from "@rollcall/proxy";
 import type { Logger } from "pino";
 
 import type { GatewayConfig, ListenConfig } from "../config/gateway-config.ts";
-import type { Front, FrontStep, FrontWorkers, WorkerStatus } from "../front.ts";
+import type { Front, FrontStep, FrontWorkers } from "../front.ts";
 import { ListenError } from "../listen-error.ts";
 import { sameAddress } from "../listeners.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { GatewayState } from "../state.ts";
 import { freePort } from "./free-port.ts";
+import { type Place, Places } from "./places.ts";
 import type { Order, ToPrimary } from "./protocol.ts";
 import { RegistryNumbers } from "./registry-numbers.ts";
 import { WorkerCounts } from "./worker-counts.ts";
 import { WorkerFeeds } from "./worker-feeds.ts";
-import { WorkerError, type WorkerListener, WorkerProcess } from "./worker-process.ts";
-
-/** Shortest wait before a worker that ended is replaced, in ms: a signal to the whole group gets here first. */
-const leastRespawnMs = 50;
+import { WorkerError, type WorkerListener, type WorkerProcess } from "./worker-process.ts";
 
 /** How long workers may outlive their drain, in ms. */
 const overdueMs = 1_000;
-
-/** One place among the workers and who has it. */
-interface Place {
-  readonly index: number;
-  readonly backoff: Backoff;
-  worker: WorkerProcess | undefined;
-  servingSinceMs: number | undefined;
-  isMending: boolean;
-}
 
 /** A configuration that workers have been told of. */
 interface Stage {
@@ -37,12 +25,9 @@ interface Stage {
   readonly order: Omit<Order, "worker">;
 }
 
-/** Worker processes that take the requests; this process feeds them and replaces those that end. */
+/** Worker processes that take the requests; this process feeds them, and leads them all to one configuration. */
 export class WorkerPool implements Front, WorkerListener {
-  readonly #log: Logger;
-  readonly #places: Place[] = [];
-  /** Replaced, or no longer wanted: they serve what they have. */
-  readonly #leaving = new Set<WorkerProcess>();
+  readonly #places: Places;
   readonly #stopping = new AbortController();
   readonly #registries = new RegistryNumbers();
   readonly #feeds = new WorkerFeeds(this.#registries);
@@ -50,15 +35,18 @@ export class WorkerPool implements Front, WorkerListener {
   #addresses: readonly ListenAddress[] = [];
   #current: Stage | undefined;
   #generation = 0;
-  #restarts = 0;
-  /** Whether the first workers are being started: then an end is a failure, not a thing to mend. */
-  #starting = false;
   /** Reloads and replacements, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(log: Logger, metrics: () => GatewayMetrics) {
-    this.#log = log;
     this.#counts = new WorkerCounts((numbers) => metrics().merge(numbers));
+    this.#places = new Places({
+      log,
+      listener: this,
+      order: () => this.#current!.order,
+      inTurn: (work) => this.#inTurn(work),
+      stopping: this.#stopping.signal,
+    });
   }
 
   get addresses(): readonly ListenAddress[] {
@@ -71,11 +59,10 @@ export class WorkerPool implements Front, WorkerListener {
 
   get workers(): FrontWorkers {
     return {
-      collect: () => this.#counts.collect(this.#all),
-      serving: () =>
-        this.#places.filter(({ servingSinceMs }) => servingSinceMs !== undefined).length,
-      restarts: () => this.#restarts,
-      list: () => this.#list(),
+      collect: () => this.#counts.collect(this.#places.workers),
+      serving: () => this.#places.serving,
+      restarts: () => this.#places.restarts,
+      list: () => this.#places.list(),
     };
   }
 
@@ -99,7 +86,7 @@ export class WorkerPool implements Front, WorkerListener {
 
   async close(drainMs: number): Promise<void> {
     this.#stopping.abort();
-    const ending = this.#all;
+    const ending = this.#places.workers;
     for (const worker of ending) worker.post({ kind: "stop", drainMs });
     const overdue = setTimeout(() => this.kill(), drainMs + overdueMs);
     await Promise.all(ending.map(({ exited }) => exited));
@@ -110,139 +97,57 @@ export class WorkerPool implements Front, WorkerListener {
   /** Ends every worker at once. */
   kill(): void {
     this.#stopping.abort();
-    for (const worker of this.#all) worker.kill();
-  }
-
-  get #all(): readonly WorkerProcess[] {
-    const placed = this.#places.map(({ worker }) => worker).filter((one) => one !== undefined);
-    return [...placed, ...this.#leaving];
+    for (const worker of this.#places.workers) worker.kill();
   }
 
   onMessage(worker: WorkerProcess, message: ToPrimary): void {
     this.#feeds.onMessage(worker, message);
     if (message.kind === "counted") this.#counts.onCounted(worker, message);
-    if (message.kind !== "leaving" || this.#leaving.has(worker)) return;
-    const place = this.#placeOf(worker);
-    if (place === undefined) return;
-    this.#log.info(named(worker), "worker was told to end; another takes its place");
-    this.#leaving.add(worker);
-    place.worker = undefined;
-    void this.#mend(place);
+    if (message.kind === "leaving") this.#places.onLeaving(worker);
   }
 
   onExit(worker: WorkerProcess, how: string): void {
     this.#feeds.end(worker);
     this.#counts.end(worker);
-    this.#leaving.delete(worker);
-    const place = this.#placeOf(worker);
-    if (place === undefined || this.#stopping.signal.aborted || this.#starting) return;
-    this.#log.error(named(worker), `worker ${how}`);
-    place.worker = undefined;
-    void this.#mend(place);
+    this.#places.onExit(worker, how);
   }
 
   /** All build it, then all go over; when one cannot, nothing changed. */
   async #goOver(stage: Stage): Promise<void> {
     const { generation, workers: wanted } = stage.order;
-    const before = this.#places.length;
-    this.#starting = this.#current === undefined;
+    const places = this.#places;
+    const before = places.count;
+    places.isStarting = this.#current === undefined;
     try {
       let addresses: readonly ListenAddress[] | undefined;
-      const build = async (place: Place): Promise<void> => {
-        const { worker } = place;
+      const build = async ({ worker, index }: Place): Promise<void> => {
         if (worker === undefined) return;
-        const prepared = worker.prepare({ ...stage.order, worker: place.index });
+        const prepared = worker.prepare({ ...stage.order, worker: index });
         addresses = await prepared.catch((error: unknown) => {
           // Somebody ended it meanwhile: that is not the configuration's fault.
-          if (this.#leaving.has(worker)) return addresses;
+          if (places.isLeaving(worker)) return addresses;
           throw error;
         });
       };
-      for (let index = before; index < wanted; index += 1) {
-        const place = newPlace(index);
-        this.#places.push(place);
-        place.worker = new WorkerProcess(index, this);
+      while (places.count < wanted) {
+        const place = places.add();
         // One alone at first: what is wrong with the environment is told once.
-        if (index === 0) await build(place);
+        if (place.index === 0) await build(place);
       }
       // A place that waits for its next worker gets one that builds this at once.
-      const going = this.#places.slice(0, wanted);
+      const going = places.first(wanted);
       await Promise.all(going.filter(({ index }) => before > 0 || index > 0).map(build));
-      this.#starting = false;
-      await Promise.all(going.map((place) => this.#commit(place, generation)));
+      places.isStarting = false;
+      await Promise.all(going.map((place) => places.commit(place, generation)));
       this.#current = stage;
       this.#addresses = addresses ?? this.#addresses;
-      for (const { worker } of this.#places.splice(wanted)) {
-        if (worker === undefined) continue;
-        this.#leaving.add(worker);
-        worker.post({ kind: "stop", drainMs: stage.config.drainMs });
-      }
+      places.retire(wanted, stage.config.drainMs);
     } catch (error) {
-      for (const worker of this.#all) worker.post({ kind: "abandon", generation });
-      for (const { worker } of this.#places.splice(before)) worker?.kill();
+      for (const worker of places.workers) worker.post({ kind: "abandon", generation });
+      places.drop(before);
       throw listenErrorOf(error, stage);
     } finally {
-      this.#starting = false;
-    }
-  }
-
-  /** Cannot be refused any more: who does not go over is replaced by one that does. */
-  async #commit(place: Place, generation: number): Promise<void> {
-    const { worker } = place;
-    if (worker === undefined) return;
-    try {
-      await worker.commit(generation);
-      if (place.worker === worker) place.servingSinceMs ??= performance.now();
-    } catch (error) {
-      this.#log.error({ ...named(worker), reason: messageOf(error) }, "worker did not go over");
-      worker.kill();
-      if (place.worker === worker) place.worker = undefined;
-      void this.#mend(place);
-    }
-  }
-
-  /** Gives a place a worker again, however often that takes. */
-  async #mend(place: Place): Promise<void> {
-    const { signal } = this.#stopping;
-    const servedMs =
-      place.servingSinceMs === undefined ? 0 : performance.now() - place.servingSinceMs;
-    place.servingSinceMs = undefined;
-    if (place.isMending || this.#starting) return;
-    place.isMending = true;
-    try {
-      let waitMs = place.backoff.failed(servedMs);
-      for (;;) {
-        await sleep(leastRespawnMs + waitMs, signal, systemClock);
-        if (await this.#inTurn(() => this.#refill(place))) return;
-        waitMs = place.backoff.failed();
-      }
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      place.isMending = false;
-    }
-  }
-
-  /** @returns  Whether nothing is left to do. */
-  async #refill(place: Place): Promise<boolean> {
-    const { signal } = this.#stopping;
-    if (signal.aborted || !this.#places.includes(place)) return true;
-    const { order } = this.#current!;
-    const worker = new WorkerProcess(place.index, this);
-    place.worker = worker;
-    try {
-      await worker.prepare({ ...order, worker: place.index });
-      await worker.commit(order.generation);
-      place.servingSinceMs = performance.now();
-      this.#restarts += 1;
-      this.#log.info(named(worker), "worker serves in place of one that ended");
-      return true;
-    } catch (error) {
-      if (signal.aborted) return true;
-      this.#log.error({ ...named(worker), reason: messageOf(error) }, "worker did not start");
-      worker.kill();
-      if (place.worker === worker) place.worker = undefined;
-      return false;
+      places.isStarting = false;
     }
   }
 
@@ -274,45 +179,11 @@ export class WorkerPool implements Front, WorkerListener {
     return ports[index ?? -1] ?? freePort(wanted);
   }
 
-  #placeOf(worker: WorkerProcess): Place | undefined {
-    return this.#places.find((place) => place.worker === worker);
-  }
-
-  #list(): readonly WorkerStatus[] {
-    const placed = this.#places.flatMap(({ worker, servingSinceMs }): readonly WorkerStatus[] => {
-      const state = servingSinceMs === undefined ? "starting" : "serving";
-      return worker === undefined ? [] : [{ ...named(worker), state }];
-    });
-    return [
-      ...placed,
-      ...[...this.#leaving].map((one) => ({ ...named(one), state: "leaving" as const })),
-    ];
-  }
-
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const done = this.#turn.then(work);
     this.#turn = done.catch(() => undefined);
     return done;
   }
-}
-
-function newPlace(index: number): Place {
-  return {
-    index,
-    backoff: createBackoff({ baseMs: 200, capMs: 30_000, healthyMs: 10_000 }),
-    worker: undefined,
-    servingSinceMs: undefined,
-    isMending: false,
-  };
-}
-
-/** Workers are counted from 1 where people read of them. */
-function named({ place, pid }: WorkerProcess): { readonly worker: number; readonly pid: number } {
-  return { worker: place + 1, pid };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : "unknown error";
 }
 
 /** What a worker could not open, as this process would say it. */
