@@ -1,7 +1,9 @@
 import { once } from "node:events";
 import { readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
+import { Agent as SecureAgent, request as secureRequest } from "node:https";
 import { join } from "node:path";
+import type { ConnectionOptions } from "node:tls";
 
 import { onTestFinished } from "vitest";
 
@@ -14,8 +16,12 @@ import { send, until } from "./gateway-under-test.ts";
 export interface WorkersUnderTest extends Run {
   readonly listen: number;
   readonly admin: number;
+  /** Where the configuration file is. */
+  readonly directory: string;
   /** Replaces the configuration file. */
   readonly write: (text: string, listen?: string) => void;
+  /** Replaces the configuration file, has it read, and waits until it is applied. */
+  readonly reload: (text: string, listen?: string) => Promise<void>;
   readonly workers: () => Promise<readonly WorkerStatus[]>;
   /** Waits until that many serve, and gives their process ids. */
   readonly serving: (count: number) => Promise<readonly number[]>;
@@ -27,18 +33,34 @@ const head = `admin: { port: 0 }
 snapshot_dir: off
 `;
 
-/** @param text  Configuration without its listeners. */
-export async function workersUnderTest(text: string): Promise<WorkersUnderTest> {
+/**
+ * @param text  Configuration without its listeners.
+ * @param ports  Its listeners.
+ * @param files  Written beside the configuration, by name.
+ */
+export async function workersUnderTest(
+  text: string,
+  ports?: string,
+  files: Readonly<Record<string, string>> = {},
+): Promise<WorkersUnderTest> {
   const directory = testDirectory();
   const file = join(directory, "g.yaml");
-  const write = (next: string, ports = "listen: [{ port: 0 }]"): void =>
-    writeFileSync(file, `${ports}\n${head}${next}`);
-  write(text);
+  const write = (next: string, listeners = "listen: [{ port: 0 }]"): void =>
+    writeFileSync(file, `${listeners}\n${head}${next}`);
+  write(text, ports);
+  for (const [name, content] of Object.entries(files))
+    writeFileSync(join(directory, name), content);
   const command = run(["--config", "g.yaml"], directory);
   const { listen, admin } = await started(command);
   const workers = async (): Promise<readonly WorkerStatus[]> =>
     (await send(admin, "/v1/status")).json().workers ?? [];
   const all = await workers();
+  const metric = async (name: string): Promise<number> => {
+    const { text: page } = await send(admin, "/metrics");
+    const lines = page.split("\n").filter((line) => line.startsWith(name));
+    return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
+  };
+  const applied = 'rollcall_config_reloads_total{result="applied"}';
   onTestFinished(async () => {
     const now = await workers().catch(() => all);
     command.child.kill("SIGKILL");
@@ -49,7 +71,14 @@ export async function workersUnderTest(text: string): Promise<WorkersUnderTest> 
     ...command,
     listen,
     admin,
+    directory,
     write,
+    async reload(next, listeners) {
+      const before = await metric(applied);
+      write(next, listeners);
+      command.child.kill("SIGHUP");
+      await until(async () => (await metric(applied)) > before, "the reload");
+    },
     workers,
     async serving(count) {
       let found: readonly number[] = [];
@@ -60,11 +89,7 @@ export async function workersUnderTest(text: string): Promise<WorkersUnderTest> 
       }, `${count} workers to serve`);
       return found;
     },
-    async metric(name) {
-      const { text: page } = await send(admin, "/metrics");
-      const lines = page.split("\n").filter((line) => line.startsWith(name));
-      return lines.reduce((sum, line) => sum + Number(line.split(" ").at(-1)), 0);
-    },
+    metric,
   };
 }
 
@@ -95,6 +120,24 @@ export function connectionsOf(
   port: number,
   end: "local" | "remote" = "local",
 ): ReadonlySet<number> {
+  const own = socketsOf(pid).filter(({ state }) => state === "established");
+  const [near, far] =
+    end === "local" ? (["local", "remote"] as const) : (["remote", "local"] as const);
+  return new Set(own.filter((one) => one[near] === port).map((one) => one[far]));
+}
+
+/** Whether a process listens on a port itself. */
+export function listensOn(pid: number, port: number): boolean {
+  return socketsOf(pid).some(({ state, local }) => state === "listening" && local === port);
+}
+
+interface TcpSocket {
+  readonly state: "established" | "listening";
+  readonly local: number;
+  readonly remote: number;
+}
+
+function socketsOf(pid: number): readonly TcpSocket[] {
   const inodes = new Set<string>();
   for (const name of readdirSync(`/proc/${pid}/fd`)) {
     try {
@@ -104,20 +147,15 @@ export function connectionsOf(
       // Closed meanwhile.
     }
   }
-  const own = established().filter(({ inode }) => inodes.has(inode));
-  const [near, far] =
-    end === "local" ? (["local", "remote"] as const) : (["remote", "local"] as const);
-  return new Set(own.filter((one) => one[near] === port).map((one) => one[far]));
-}
-
-function established(): { local: number; remote: number; inode: string }[] {
   const portOf = (address: string): number => Number.parseInt(address.split(":").at(-1)!, 16);
   const lines = ["tcp", "tcp6"].flatMap((name) =>
     readFileSync(`/proc/net/${name}`, "utf8").trim().split("\n").slice(1),
   );
-  return lines.flatMap((line) => {
-    const [, local = "", remote = "", state, , , , , , inode = ""] = line.trim().split(/\s+/);
-    return state === "01" ? [{ local: portOf(local), remote: portOf(remote), inode }] : [];
+  return lines.flatMap((line): readonly TcpSocket[] => {
+    const [, local = "", remote = "", code, , , , , , inode = ""] = line.trim().split(/\s+/);
+    if (!inodes.has(inode) || (code !== "01" && code !== "0A")) return [];
+    const state = code === "01" ? "established" : "listening";
+    return [{ state, local: portOf(local), remote: portOf(remote) }];
   });
 }
 
@@ -133,16 +171,28 @@ export interface Client {
   stop(): Promise<void>;
 }
 
-/** @param keepAlive  Whether requests share a connection. */
-export function client(port: number, path: string, keepAlive = true): Client {
-  const agent = new Agent({ keepAlive, maxSockets: 1 });
+/**
+ * @param keepAlive  Whether requests share a connection.
+ * @param tls  How TLS is spoken; default: not at all.
+ */
+export function client(
+  port: number,
+  path: string,
+  keepAlive = true,
+  tls?: ConnectionOptions,
+): Client {
+  const agent =
+    tls === undefined
+      ? new Agent({ keepAlive, maxSockets: 1 })
+      : new SecureAgent({ ...tls, keepAlive, maxSockets: 1 });
   const failures: { port: number | undefined; why: string }[] = [];
   const statuses = new Set<number>();
   let current: number | undefined;
   let answered = 0;
   const stopping = new AbortController();
   const one = async (): Promise<void> => {
-    const sent = request({ host: "127.0.0.1", port, path, agent });
+    const options = { host: "127.0.0.1", port, path, agent };
+    const sent = tls === undefined ? request(options) : secureRequest(options);
     sent.on("socket", (socket) => {
       const note = (): void => void (current = socket.localPort);
       if (socket.connecting) socket.once("connect", note);

@@ -1,0 +1,163 @@
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { AddressInfo } from "node:net";
+
+import { expect, test } from "vitest";
+
+import { type Answer, echoNode, type EchoNode, send, until } from "./gateway-under-test.ts";
+import {
+  client,
+  connectionsOf,
+  isRunning,
+  kill,
+  listensOn,
+  type WorkersUnderTest,
+  workersUnderTest,
+} from "./workers-under-test.ts";
+
+function route({ port }: EchoNode): string {
+  return `routes: [{ id: x, uri: /x, upstream: { nodes: { "127.0.0.1:${port}": 1 } } }]\n`;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** The status, or the code of what went wrong. */
+async function asked(port: number): Promise<number | string> {
+  return send(port, "/x").then(
+    ({ status }) => status,
+    ({ code }: NodeJS.ErrnoException) => String(code),
+  );
+}
+
+/** A node that answers when told to, and one request to it for each worker. */
+async function slowRequests(
+  gateway: (node: EchoNode) => Promise<WorkersUnderTest>,
+  count: number,
+): Promise<{
+  readonly gateway: WorkersUnderTest;
+  readonly node: EchoNode;
+  readonly pids: readonly number[];
+  readonly answers: Promise<readonly Answer[]>;
+  readonly finish: () => void;
+}> {
+  const waiting: (() => void)[] = [];
+  const node = await echoNode("slow", (_request, response) => {
+    waiting.push(() => response.end("done"));
+  });
+  const started = await gateway(node);
+  const pids = await started.serving(count);
+  const sent: Promise<Answer>[] = [];
+  const isBusy = (pid: number): boolean => connectionsOf(pid, started.listen).size > 0;
+  while (!pids.every(isBusy)) {
+    sent.push(send(started.listen, "/x"));
+    await until(() => waiting.length === sent.length, "the request to be running");
+  }
+  return {
+    gateway: started,
+    node,
+    pids,
+    answers: Promise.all(sent),
+    finish: () => {
+      for (const one of waiting.splice(0)) one();
+    },
+  };
+}
+
+test("a reload opens and closes listeners in every worker", async () => {
+  const node = await echoNode("one");
+  const gateway = await workersUnderTest(`workers: 2\n${route(node)}`);
+  const pids = await gateway.serving(2);
+  const more = await freePort();
+  const clients = [true, false].map((keep) => client(gateway.listen, "/x", keep));
+  await gateway.reload(`workers: 2\n${route(node)}`, `listen: [{ port: 0 }, { port: ${more} }]`);
+  const added = Array.from({ length: 32 }, () => client(more, "/x"));
+  await until(() => added.every((one) => one.answered() > 2), "the new listener to serve");
+  for (const pid of pids) expect(connectionsOf(pid, more).size).toBeGreaterThan(0);
+  await Promise.all(added.map((one) => one.stop()));
+  for (const { failures } of added) expect(failures).toEqual([]);
+  await gateway.reload(`workers: 2\n${route(node)}`);
+  await until(async () => (await asked(more)) === "ECONNREFUSED", "the listener to close");
+  const before = clients.map((one) => one.answered());
+  await until(() => clients.every((one, at) => one.answered() > before[at]!), "further answers");
+  await Promise.all(clients.map((one) => one.stop()));
+  for (const { failures } of clients) expect(failures).toEqual([]);
+  expect(await gateway.serving(2)).toEqual(pids);
+});
+
+test("from two workers to three: the third serves at once, the others go on with what they have", async () => {
+  const slow = await slowRequests(
+    (node) => workersUnderTest(`workers: 2\ndrain_timeout: 600000\n${route(node)}`),
+    2,
+  );
+  const { gateway, node } = slow;
+  await gateway.reload(`workers: 3\ndrain_timeout: 600000\n${route(node)}`);
+  const three = await gateway.serving(3);
+  expect(three.slice(0, 2)).toEqual(slow.pids);
+  expect(listensOn(three[2]!, gateway.listen)).toBe(true);
+  expect(await gateway.metric("rollcall_workers")).toBe(3);
+  slow.finish();
+  for (const { text } of await slow.answers) expect(text).toBe("done");
+});
+
+test("from three workers to two: requests of the one that leaves complete", async () => {
+  const slow = await slowRequests(
+    (node) => workersUnderTest(`workers: 3\ndrain_timeout: 600000\n${route(node)}`),
+    3,
+  );
+  const { gateway, node, pids } = slow;
+  const one = await echoNode("one");
+  await gateway.reload(`workers: 2\ndrain_timeout: 600000\n${route(one)}`);
+  const two = await gateway.serving(2);
+  expect(two).toEqual(pids.slice(0, 2));
+  const leaving = pids[2]!;
+  const all = await gateway.workers();
+  expect(all.find(({ pid }) => pid === leaving)).toMatchObject({ worker: 3, state: "leaving" });
+  expect(await gateway.metric("rollcall_workers")).toBe(2);
+  await until(() => !listensOn(leaving, gateway.listen), "it to take no more");
+  const held = connectionsOf(leaving, gateway.listen);
+  for (let left = 20; left > 0; left -= 1) expect(await asked(gateway.listen)).toBe(200);
+  expect(connectionsOf(leaving, gateway.listen)).toEqual(held);
+  expect(isRunning(leaving)).toBe(true);
+  slow.finish();
+  for (const { text } of await slow.answers) expect(text).toBe("done");
+  await until(() => !isRunning(leaving), "it to end");
+  expect(await gateway.metric("rollcall_worker_restarts_total")).toBe(0);
+  await node.stop();
+});
+
+test("a worker that is killed while it builds a configuration: nothing changed, and the next reload is applied", async () => {
+  const [one, two] = [await echoNode("one"), await echoNode("two")];
+  const gateway = await workersUnderTest(`workers: 2\n${route(one)}`);
+  const [victim = 0, other = 0] = await gateway.serving(2);
+  const more = await freePort();
+  const next = `workers: 2\n${route(two)}`;
+  const listeners = `listen: [{ port: 0 }, { port: ${more} }]`;
+  // It takes its order in, and cannot get to it.
+  kill(victim, "SIGSTOP");
+  gateway.write(next, listeners);
+  gateway.child.kill("SIGHUP");
+  await until(async () => (await asked(more)) !== "ECONNREFUSED", "the other to build it");
+  kill(victim, "SIGKILL");
+  await until(() => gateway.out().includes("reload refused"), "the refusal");
+  expect(gateway.out()).toContain("nothing changed: worker 1 ended by SIGKILL");
+  await until(async () => (await asked(more)) === "ECONNREFUSED", "the new listener to close");
+  const pids = await gateway.serving(2);
+  expect(pids).toContain(other);
+  expect(pids).not.toContain(victim);
+  for (let left = 8; left > 0; left -= 1) {
+    expect((await send(gateway.listen, "/x")).json().name).toBe("one");
+  }
+  await gateway.reload(next, listeners);
+  for (const port of [gateway.listen, more]) {
+    for (let left = 8; left > 0; left -= 1) {
+      expect((await send(port, "/x")).json().name).toBe("two");
+    }
+  }
+  expect(await gateway.serving(2)).toEqual(pids);
+});
