@@ -76,7 +76,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "an unknown key",
     `${head}colour: blue\nroutes: []\n`,
-    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, limits, trusted_proxies, retry_methods, half_close, workers, node_addresses",
+    "c.yaml:3:1: colour is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, limits, trusted_proxies, trusted_fields, retry_methods, half_close, workers, node_addresses",
   ],
   [
     "a misspelt route key",
@@ -87,7 +87,7 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   [
     "a hostile key",
     `${head}__proto__: { x: 1 }\nroutes: []\n`,
-    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, limits, trusted_proxies, retry_methods, half_close, workers, node_addresses",
+    "c.yaml:3:1: __proto__ is not a known key; known here: listen, admin, discovery, routes, upstreams, services, ssls, node_tls, wait_ms, drain_timeout, snapshot_dir, access_log, limits, trusted_proxies, trusted_fields, retry_methods, half_close, workers, node_addresses",
   ],
   [
     "what APISIX has in the file",

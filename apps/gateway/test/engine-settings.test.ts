@@ -82,6 +82,25 @@ describe("trusted_proxies", () => {
   });
 });
 
+describe("trusted_fields", () => {
+  test("must be one of three words", () => {
+    const { lines } = loadText(`${base}trusted_fields: both\n`);
+    expect(lines.join()).toContain("trusted_fields must be either or x-forwarded or forwarded");
+  });
+
+  test("say by which fields those proxies speak", async () => {
+    const node = await echoNode("node");
+    const headers = { "x-forwarded-for": "203.0.113.1", forwarded: "for=203.0.113.2" };
+    const trusted = `${route(node.port)}trusted_proxies: [127.0.0.0/8]\n`;
+    const { get, gateway, config } = await gatewayUnderTest(trusted);
+    const asked = async (): Promise<string> =>
+      (await get("/", { headers })).json().headers["x-real-ip"];
+    expect(await asked()).toBe("203.0.113.1");
+    await gateway.reload(config(`${trusted}trusted_fields: forwarded\n`));
+    expect(await asked()).toBe("203.0.113.2");
+  });
+});
+
 describe("retry_methods", () => {
   test("must be in capitals", () => {
     const { lines } = loadText(`${base}retry_methods: [get]\n`);

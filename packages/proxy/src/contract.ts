@@ -186,10 +186,16 @@ export interface ProxySettings extends ProxyLimits {
    */
   readonly repeatMethods?: readonly string[] | undefined;
   /**
-   * Addresses, and networks such as `10.0.0.0/8`, of proxies whose X-Forwarded-* fields are believed. Default:
-   * none.
+   * Addresses, and networks such as `10.0.0.0/8`, of proxies whose X-Forwarded-* or Forwarded fields are believed.
+   * Default: none.
    */
   readonly trustedProxies?: readonly string[] | undefined;
+  /**
+   * Which fields those proxies keep: `x-forwarded`, `forwarded` (RFC 7239), or `either`: X-Forwarded-* where any
+   * of them is there, else Forwarded. Never both. Name the one when they pass on what clients write into the
+   * other. Default `either`.
+   */
+  readonly trustedFields?: "either" | "x-forwarded" | "forwarded" | undefined;
   /**
    * What happens when a client ends its half of the connection while it waits for an answer: `cancel`, since
    * most that do have left; `serve`, for clients that wait for the answer all the same. Default `cancel`.

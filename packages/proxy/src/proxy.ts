@@ -165,6 +165,7 @@ class Engine implements Proxy {
   #makeParts(settings: ProxySettings, limits: FullLimits, pools: NodePools): ClientParts {
     const options = this.#options;
     const { repeatMethods = idempotentMethods, trustedProxies = [], halfClose } = settings;
+    const trusted = new TrustedProxies(trustedProxies, settings.trustedFields);
     const repeated = new Set(repeatMethods);
     return {
       route: (head) => options.route(head),
@@ -178,7 +179,7 @@ class Engine implements Proxy {
       newFraming: framingOf(limits),
       isClosing: () => this.#closing,
       scan: new RequestScan(headLimitsOf(limits)),
-      trusted: trustedProxies.length > 0 ? new TrustedProxies(trustedProxies) : undefined,
+      trusted: trustedProxies.length > 0 ? trusted : undefined,
       servesHalfClosed: halfClose === "serve",
       onClosed: (client) => this.#closed(client),
     };

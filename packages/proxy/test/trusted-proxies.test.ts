@@ -2,9 +2,11 @@ import assert from "node:assert/strict";
 
 import { describe, test } from "vitest";
 
-import { createProxy, type ProxyOptions } from "../src/index.ts";
+import { createProxy } from "../src/index.ts";
+import { clientIn } from "../src/exchange/testimony.ts";
 import { TrustedProxies } from "../src/exchange/trusted-proxies.ts";
-import { echoNode, forwardTo, get, proxyWith, talk } from "./wire.ts";
+import { tell } from "./told.ts";
+import { forwardTo } from "./wire.ts";
 
 describe("whose request it is", () => {
   const trusted = new TrustedProxies(["10.0.0.0/8", "192.168.1.1", "2001:db8::/32"]);
@@ -21,9 +23,10 @@ describe("whose request it is", () => {
     ["a port", "10.0.0.1", "203.0.113.9:4711", "203.0.113.9"],
     ["IPv6", "2001:db8::1", "2001:db9::7", "2001:db9::7"],
     ["IPv6 with brackets and port", "2001:db8::1", "[2001:db9::7]:80", "2001:db9::7"],
+    ["IPv4 that an IPv6 socket tells", "10.0.0.1", "::ffff:203.0.113.9", "203.0.113.9"],
     ["a comma at the beginning", "10.0.0.1", ",10.0.0.2", "10.0.0.2"],
   ])("%s", (_name, peer, chain, client) => {
-    assert.equal(trusted.clientOf(peer, chain), client);
+    assert.equal(clientIn(chain, peer, trusted), client);
   });
 
   test("an IPv4 network says nothing of IPv6", () => {
@@ -49,32 +52,6 @@ describe("fields of a trusted proxy", () => {
     "X-Forwarded-Port: 8443",
     "",
   ].join("\r\n");
-
-  interface Told {
-    readonly headers: Record<string, string>;
-    readonly route: string;
-    readonly peer: string;
-    readonly log: string;
-  }
-
-  async function tell(more: string, options: Partial<ProxyOptions>): Promise<Told> {
-    await using node = await echoNode();
-    let route = "";
-    let peer = "";
-    let log = "";
-    const address = await proxyWith({
-      route: (head) => {
-        route = head.remoteAddress;
-        peer = head.peerAddress;
-        return forwardTo([node]);
-      },
-      onCompleted: ({ remoteAddress }) => (log = remoteAddress),
-      ...options,
-    });
-    const answer = await talk(address, get("/", more));
-    const { headers } = JSON.parse(answer.split("\r\n\r\n")[1] ?? "");
-    return { headers, route, peer, log };
-  }
 
   test("are believed, continued, and tell the route and the log who asked", async () => {
     const trustedProxies = ["127.0.0.0/8", "10.0.0.0/8"];
@@ -104,5 +81,11 @@ describe("fields of a trusted proxy", () => {
     assert.equal(headers["x-forwarded-host"], "shop.example");
     assert.match(headers["x-forwarded-port"] ?? "", /^\d+$/);
     assert.equal(route, "127.0.0.1");
+  });
+
+  test("that come twice, once perhaps from the client, are written anew", async () => {
+    const more = "X-Forwarded-Proto: https\r\nX-Forwarded-Proto: https\r\n";
+    const { headers } = await tell(more, { trustedProxies: ["127.0.0.1"] });
+    assert.equal(headers["x-forwarded-proto"], "http");
   });
 });

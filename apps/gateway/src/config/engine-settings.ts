@@ -9,6 +9,7 @@ export interface EngineInput {
   /** The engine's bounds by their names in snake_case, in their units. */
   readonly limits?: Readonly<Record<string, number>> | undefined;
   readonly trusted_proxies?: readonly string[] | undefined;
+  readonly trusted_fields?: "either" | "x-forwarded" | "forwarded" | undefined;
   readonly retry_methods?: readonly string[] | undefined;
   readonly half_close?: "cancel" | "serve" | undefined;
 }
@@ -28,6 +29,7 @@ const limitKeys = Object.fromEntries(
 export const engineKeys: {
   readonly limits: z.ZodType<EngineInput["limits"]>;
   readonly trusted_proxies: z.ZodType<EngineInput["trusted_proxies"]>;
+  readonly trusted_fields: z.ZodType<EngineInput["trusted_fields"]>;
   readonly retry_methods: z.ZodType<EngineInput["retry_methods"]>;
   readonly half_close: z.ZodType<EngineInput["half_close"]>;
 } = {
@@ -35,6 +37,7 @@ export const engineKeys: {
     .strictObject(limitKeys, "must be a map of bounds such as max_body_bytes: 1048576")
     .optional() as z.ZodType<EngineInput["limits"]>,
   trusted_proxies: networks.optional(),
+  trusted_fields: choice(["either", "x-forwarded", "forwarded"]).optional(),
   retry_methods: z
     .array(
       pattern(/^[A-Z][A-Z_-]{0,31}$/, "must be a method in capitals, such as GET"),
@@ -50,6 +53,7 @@ export function engineSettings(input: EngineInput): ProxySettings {
   return {
     ...Object.fromEntries(bounds.map(({ name, key }) => [name, limits[key]])),
     trustedProxies: input.trusted_proxies,
+    trustedFields: input.trusted_fields,
     repeatMethods: input.retry_methods,
     halfClose: input.half_close,
   };

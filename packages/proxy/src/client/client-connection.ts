@@ -5,6 +5,7 @@ import type { FailureReason, Reply } from "../contract.ts";
 import type { EngineParts } from "../exchange/engine-parts.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ClientTunnel, ExchangeClient } from "../exchange/exchange-client.ts";
+import { testimonyOf } from "../exchange/testimony.ts";
 import type { TrustedProxies } from "../exchange/trusted-proxies.ts";
 import type { RequestBody } from "../exchange/request-body.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
@@ -96,7 +97,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#requests += 1;
     this.#isLast = head.close && !head.hasBody;
     const proxy = this.#trustedPeer;
-    if (proxy !== undefined) head.believe(this.#parts.trusted!.clientOf(proxy, head.forwardedFor));
+    if (proxy !== undefined) head.believe(testimonyOf(head, proxy, this.#parts.trusted!));
     return new Exchange(this.#parts, this, head, monotonicMs());
   }
 

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 
+import { withoutMappedPrefix } from "../exchange/address.ts";
 import type { Peer } from "../http1/received-head.ts";
 
 /** Whom a socket connects to. */
@@ -10,8 +11,4 @@ export function peerOf(socket: Socket, secure: boolean): Peer {
     localPort: socket.localPort ?? 0,
     secure,
   };
-}
-
-function withoutMappedPrefix(address: string): string {
-  return address.startsWith("::ffff:") && address.includes(".") ? address.slice(7) : address;
 }

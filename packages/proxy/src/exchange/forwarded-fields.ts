@@ -2,7 +2,8 @@ import type { ReceivedHead } from "../http1/received-head.ts";
 
 /**
  * Writes the fields by which a node learns who asked, and how. A client cannot forge them: what it sent is
- * dropped, except that X-Forwarded-For and Via are continued. What a trusted proxy sent is believed.
+ * dropped, except that X-Forwarded-For and Via are continued. What a trusted proxy sent is believed, and its
+ * Forwarded continued.
  *
  * One client or one Host in a row gets the same text again.
  */
@@ -28,7 +29,7 @@ export class ForwardedFields {
   of(head: ReceivedHead): string {
     const { peerAddress, localPort, secure, host } = head;
     const isCommon = head.forwardedFor === "" && head.via === "" && head.httpVersion === "1.1";
-    if (!isCommon || head.isFromTrusted) return this.#write(head);
+    if (!isCommon || head.testimony !== undefined) return this.#write(head);
     if (
       peerAddress !== this.#address ||
       host !== this.#host ||
@@ -45,27 +46,29 @@ export class ForwardedFields {
   }
 
   #write(head: ReceivedHead): string {
-    const { remoteAddress, peerAddress, localPort, secure, host, httpVersion } = head;
-    const chain = head.forwardedFor === "" ? "" : `${head.forwardedFor}, `;
+    const { testimony, remoteAddress, peerAddress, localPort, secure, host, httpVersion } = head;
+    const before = testimony?.forwardedFor ?? head.forwardedFor;
+    const chain = before === "" ? "" : `${before}, `;
     const via = head.via === "" ? "" : `${head.via}, `;
-    const told = head.isFromTrusted ? head : undefined;
-    const asked = believed(told, "x-forwarded-host", isHostLike) ?? host ?? "";
-    const proto = believed(told, "x-forwarded-proto", isProto) ?? (secure ? "https" : "http");
-    const port = believed(told, "x-forwarded-port", isPort) ?? String(localPort);
-    return (
+    const scheme = secure ? "https" : "http";
+    const asked = testimony?.host ?? host ?? "";
+    const hostLine = asked === "" ? "" : `X-Forwarded-Host: ${asked}\r\n`;
+    let lines =
       `X-Real-IP: ${remoteAddress}\r\nX-Forwarded-For: ${chain}${peerAddress}\r\n` +
-      `X-Forwarded-Proto: ${proto}\r\n${asked === "" ? "" : `X-Forwarded-Host: ${asked}\r\n`}` +
-      `X-Forwarded-Port: ${port}\r\nVia: ${via}${httpVersion} ${this.#pseudonym}\r\n`
-    );
+      `X-Forwarded-Proto: ${testimony?.proto ?? scheme}\r\n${hostLine}` +
+      `X-Forwarded-Port: ${testimony?.port ?? localPort}\r\n` +
+      `Via: ${via}${httpVersion} ${this.#pseudonym}\r\n`;
+    if (testimony !== undefined && testimony.forwarded !== "") {
+      lines += `Forwarded: ${testimony.forwarded}, ${elementOf(peerAddress, host, scheme)}\r\n`;
+    }
+    return lines;
   }
 }
 
-const isProto = /^https?$/i;
-const isPort = /^\d{1,5}$/;
-const isHostLike = /^[A-Za-z0-9._~!$&'()*+,;=%:[\]-]{1,261}$/;
-
-/** A field of a trusted proxy, where it says what it should. */
-function believed(head: ReceivedHead | undefined, name: string, form: RegExp): string | undefined {
-  const value = head?.header(name);
-  return value !== undefined && form.test(value) ? value : undefined;
+/** What this proxy says of the request it received. RFC 7239 §4. */
+function elementOf(peer: string, host: string | undefined, scheme: string): string {
+  const node = peer.includes(":") ? `"[${peer}]"` : peer;
+  // Quotes and backslashes are no part of a host.
+  const asked = host === undefined || host === "" ? "" : `;host="${host}"`;
+  return `for=${node}${asked};proto=${scheme}`;
 }

@@ -16,6 +16,18 @@ export interface Peer {
   readonly secure: boolean;
 }
 
+/** What a trusted proxy says of a request; what it does not say, or not as it should, is `undefined`. */
+export interface Testimony {
+  readonly clientAddress: string;
+  /** X-Forwarded-For that is continued; empty: there is none. */
+  readonly forwardedFor: string;
+  readonly proto: string | undefined;
+  readonly host: string | undefined;
+  readonly port: string | undefined;
+  /** Forwarded that is continued; empty: there is none. */
+  readonly forwarded: string;
+}
+
 /**
  * A request head, taken out of the read buffer: whatever happens to that, this stays.
  *
@@ -28,7 +40,7 @@ export class ReceivedHead implements RequestHead {
   readonly #peer: Peer;
   readonly #text: string;
   readonly #fieldsStart: number;
-  #clientAddress: string | undefined;
+  #testimony: Testimony | undefined;
   #rawHeaders: readonly string[] | undefined;
 
   /** Host's value, or the authority of an absolute-form target; `undefined` in HTTP/1.0 without either. */
@@ -88,8 +100,8 @@ export class ReceivedHead implements RequestHead {
       lines += text.slice(scan.kept.from(index) - start, scan.kept.to(index) - start);
     }
     this.lines = scan.nominated.length === 0 ? lines : withoutFields(lines, scan.nominated);
-    this.forwardedFor = joined(text, scan.forwardedFor, start);
-    this.via = joined(text, scan.via, start);
+    this.forwardedFor = joinedRuns(text, scan.forwardedFor, start);
+    this.via = joinedRuns(text, scan.via, start);
     this.length = scan.length;
     this.chunked = scan.chunked;
     this.close = scan.close;
@@ -115,22 +127,34 @@ export class ReceivedHead implements RequestHead {
     return undefined;
   }
 
+  /** All values of a field, by lower-case name, joined; empty: there is none. */
+  all(name: string): string {
+    const { rawHeaders } = this;
+    let values = "";
+    for (let index = 0; index < rawHeaders.length; index += 2) {
+      const given = rawHeaders[index]!;
+      if (given.length !== name.length || given.toLowerCase() !== name) continue;
+      values += values === "" ? rawHeaders[index + 1]! : `, ${rawHeaders[index + 1]!}`;
+    }
+    return values;
+  }
+
   get remoteAddress(): string {
-    return this.#clientAddress ?? this.#peer.remoteAddress;
+    return this.#testimony?.clientAddress ?? this.#peer.remoteAddress;
   }
 
   get peerAddress(): string {
     return this.#peer.remoteAddress;
   }
 
-  /** Whether the peer is a proxy whose word is taken. */
-  get isFromTrusted(): boolean {
-    return this.#clientAddress !== undefined;
+  /** What the peer says of it; `undefined`: it is no proxy whose word is taken. */
+  get testimony(): Testimony | undefined {
+    return this.#testimony;
   }
 
   /** Takes the word of the peer for whose request it is. */
-  believe(clientAddress: string): void {
-    this.#clientAddress = clientAddress;
+  believe(testimony: Testimony): void {
+    this.#testimony = testimony;
   }
 
   get remotePort(): number {
@@ -151,7 +175,7 @@ export class ReceivedHead implements RequestHead {
   }
 }
 
-function joined(text: string, runs: Runs, start: number): string {
+function joinedRuns(text: string, runs: Runs, start: number): string {
   let all = "";
   for (let index = 0; index < runs.count; index += 1) {
     if (index > 0) all += ", ";
