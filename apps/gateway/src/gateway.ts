@@ -11,6 +11,7 @@ import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { connectWith, type ConnectRegistry } from "./registry-connection.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
+import { TicketSecret } from "./ticket-secret.ts";
 
 /** How long a reload waits for the services it adds before it takes over, in ms. */
 const settleMs = 5_000;
@@ -73,6 +74,8 @@ export interface GatewayParts {
   readonly ownElsewhere?: (() => readonly ListenAddress[]) | undefined;
   /** Whether the processes share ports by the kernel's means. Default `false`. */
   readonly reusePort?: boolean | undefined;
+  /** Followed, and renewed by others. Default: one of this process's own, renewed every hour. */
+  readonly ticketSecret?: TicketSecret | undefined;
   /** How far into its turn each balancer starts, 0 to 1. Default 0. */
   readonly stagger?: number | undefined;
 }
@@ -94,6 +97,8 @@ class RunningGateway implements Gateway {
   readonly #metrics: GatewayMetrics;
   readonly #front: Front;
   readonly #started = Promise.withResolvers<void>();
+  readonly #ticketSecret: TicketSecret;
+  readonly #ending = new AbortController();
   #state: GatewayState | undefined;
   #admin: AdminListener | undefined;
   /** Reloads run one after the other. */
@@ -104,6 +109,8 @@ class RunningGateway implements Gateway {
     this.#deps = deps;
     this.#parts = parts;
     const listeners = new Listeners((wanted) => this.#openListener(wanted));
+    this.#ticketSecret = parts.ticketSecret ?? new TicketSecret();
+    this.#ticketSecret.follow((secret) => listeners.setTicketSecret(secret));
     this.#front = parts.front?.(listeners, () => this.#metrics) ?? listeners;
     this.#metrics = new GatewayMetrics(
       () => ({ state: this.#current, inFlight: this.#front.inFlight }),
@@ -130,6 +137,8 @@ class RunningGateway implements Gateway {
 
   async start(config: GatewayConfig): Promise<void> {
     await this.#goOver(config);
+    if (this.#parts.ticketSecret === undefined)
+      this.#ticketSecret.keepRenewing(this.#ending.signal);
     this.#started.resolve();
   }
 
@@ -211,6 +220,7 @@ class RunningGateway implements Gateway {
       onHandshake: (result) => this.#metrics.handshake(result),
       reusePort: this.#parts.reusePort,
     });
+    proxy.setTicketSecret(this.#ticketSecret.current);
     try {
       const address = await proxy.listen(config);
       return { config, address, proxy };
@@ -262,5 +272,6 @@ class RunningGateway implements Gateway {
     await this.#front.close(drainMs);
     await this.#admin?.[Symbol.asyncDispose]();
     await disposeState(this.#current);
+    this.#ending.abort();
   }
 }

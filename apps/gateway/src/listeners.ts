@@ -16,6 +16,7 @@ export interface OpenListener {
 export class Listeners implements Front {
   readonly #open: (config: ListenConfig) => Promise<OpenListener>;
   #listeners: readonly OpenListener[] = [];
+  #ticketSecret: Uint8Array | undefined;
 
   /** @param open  Opens one; throws ListenError. */
   constructor(open: (config: ListenConfig) => Promise<OpenListener>) {
@@ -28,6 +29,12 @@ export class Listeners implements Front {
 
   get inFlight(): number {
     return this.#listeners.reduce((sum, { proxy }) => sum + proxy.inFlight, 0);
+  }
+
+  /** What tickets of TLS sessions are sealed with from now on, on all of them. */
+  setTicketSecret(secret: Uint8Array): void {
+    this.#ticketSecret = secret;
+    for (const { proxy } of this.#listeners) proxy.setTicketSecret(secret);
   }
 
   async claim(config: GatewayConfig): Promise<FrontStep> {
@@ -58,7 +65,11 @@ export class Listeners implements Front {
       commit: () => {
         const unwanted = this.#listeners.filter((one) => !listeners.includes(one));
         this.#listeners = listeners.map((one, index) => withTls(one, config.listen[index]!));
-        for (const { proxy } of listeners) proxy.configure(config.engine);
+        for (const { proxy } of listeners) {
+          proxy.configure(config.engine);
+          // It may have been renewed since one of them was opened.
+          if (this.#ticketSecret !== undefined) proxy.setTicketSecret(this.#ticketSecret);
+        }
         // Requests that run on them must not hold the reload up.
         for (const { proxy } of unwanted) void proxy.close({ drainMs: config.drainMs });
       },

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, type ConnectionOptions, type TLSSocket } from "node:tls";
@@ -9,6 +10,7 @@ import { echoNode, until } from "./gateway-under-test.ts";
 import {
   client,
   connectionsOf,
+  kill,
   type WorkersUnderTest,
   workersUnderTest,
 } from "./workers-under-test.ts";
@@ -36,6 +38,13 @@ async function connection(
   const pid = pids.find((one) => connectionsOf(one, gateway.listen).has(own));
   if (pid === undefined) throw new Error("no worker has the connection");
   return { socket, pid };
+}
+
+/** The session to take up later; with 1.3 it comes after the handshake. */
+async function ticketOf(socket: TLSSocket): Promise<Buffer> {
+  if (socket.getProtocol() === "TLSv1.2") return socket.getSession()!;
+  const [session] = (await once(socket, "session")) as [Buffer];
+  return session;
 }
 
 /** Whose certificate each worker shows. */
@@ -94,3 +103,37 @@ test("a certificate renewed on disk is shown by every worker, and no connection 
   expect(await gateway.serving(2)).toEqual(pids);
   expect(gateway.out()).not.toContain("PRIVATE");
 });
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  test(`${version}: a session goes on at whichever worker, one that was replaced too`, async () => {
+    const gateway = await workersUnderTest("workers: 2\nroutes: []\n", listen, files);
+    const pids = await gateway.serving(2);
+    const options = { minVersion: version, maxVersion: version };
+    const begun = await connection(gateway, pids, options);
+    const session = await ticketOf(begun.socket);
+    expect(begun.socket.isSessionReused()).toBe(false);
+    begun.socket.destroy();
+    /** Takes the session up until each worker had it. */
+    const takenUp = async (workers: readonly number[]): Promise<void> => {
+      const met = new Set<number>();
+      await until(async () => {
+        const { socket, pid } = await connection(gateway, workers, { ...options, session });
+        expect(socket.isSessionReused()).toBe(true);
+        socket.destroy();
+        met.add(pid);
+        return workers.every((one) => met.has(one));
+      }, "every worker to take it up");
+    };
+    await takenUp(pids);
+    kill(begun.pid, "SIGKILL");
+    await until(async () => !(await gateway.serving(2)).includes(begun.pid), "another worker");
+    await takenUp(await gateway.serving(2));
+    renew(gateway.directory, renewed);
+    gateway.child.kill("SIGHUP");
+    await until(() => gateway.out().includes('"msg":"reloaded"'), "the reload");
+    const after = await gateway.serving(2);
+    const { socket } = await connection(gateway, after, { ...options, session });
+    expect(socket.isSessionReused()).toBe(false);
+    expect(socket.getPeerCertificate().subject.CN).toBe("renewed");
+  });
+}

@@ -269,6 +269,17 @@ export interface Proxy {
    * @throws TypeError  When a certificate or key cannot be used; nothing changed then.
    */
   setTls(address: ListenAddress, tls: ListenTls | undefined): void;
+  /**
+   * What the tickets of TLS sessions are sealed with from now on, on all listeners: proxies of the same secret take
+   * up each other's sessions wherever they have the same certificates. Sessions of before make one handshake in
+   * full. Whoever learns the secret can read recorded TLS 1.2 connections of its time, and answer clients that take
+   * up a session: replace it often, and keep it in memory alone. Default: Node makes keys for each listener and set
+   * of certificates.
+   *
+   * @param secret  Random, 32 bytes or more.
+   * @throws RangeError  When it is shorter; nothing changed then.
+   */
+  setTicketSecret(secret: Uint8Array): void;
   /** Requests being served now. */
   readonly inFlight: number;
   /**

@@ -18,10 +18,20 @@ export class Listener {
   #acceptor: TlsAcceptor | undefined;
   /** Have handshakes under way with certificates that were replaced meanwhile. */
   readonly #replaced = new Set<TlsAcceptor>();
+  #ticketSecret: Uint8Array | undefined;
 
-  /** @throws TypeError  When a certificate cannot be used. */
-  constructor(tls: ListenTls | undefined, pauses: boolean, events: ListenerEvents) {
+  /**
+   * @param ticketSecret  See {@link setTicketSecret}; `undefined`: each set of certificates has one of its own.
+   * @throws TypeError  When a certificate cannot be used.
+   */
+  constructor(
+    tls: ListenTls | undefined,
+    ticketSecret: Uint8Array | undefined,
+    pauses: boolean,
+    events: ListenerEvents,
+  ) {
     this.#events = events;
+    this.#ticketSecret = ticketSecret;
     this.setTls(tls);
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: pauses },
@@ -46,9 +56,16 @@ export class Listener {
   /** @throws TypeError  When a certificate cannot be used; nothing changed then. */
   setTls(tls: ListenTls | undefined): void {
     const next = tls === undefined ? undefined : new TlsAcceptor(tls, this.#events);
+    if (this.#ticketSecret !== undefined) next?.setTicketSecret(this.#ticketSecret);
     if (this.#acceptor !== undefined) this.#replaced.add(this.#acceptor);
     this.#acceptor = next;
     for (const one of this.#replaced) if (one.pending === 0) this.#replaced.delete(one);
+  }
+
+  /** What the tickets of sessions are sealed with from now on. */
+  setTicketSecret(secret: Uint8Array): void {
+    this.#ticketSecret = secret;
+    this.#acceptor?.setTicketSecret(secret);
   }
 
   /** Handshakes under way. */

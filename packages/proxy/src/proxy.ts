@@ -26,6 +26,7 @@ import type { NodeParts } from "./node/node-connection.ts";
 import type { PoolLimits } from "./node/node-pool.ts";
 import { NodePools } from "./node/node-pools.ts";
 import { failureReply } from "./reply.ts";
+import { checkTicketSecret } from "./tls/ticket-keys.ts";
 
 /** How often deadlines are looked at, in ms: one timer for all connections, not one for each. */
 const sweepMs = 100;
@@ -52,6 +53,7 @@ class Engine implements Proxy {
   readonly #reads: SharedReads;
   readonly #listeners = new Map<string, Listener>();
   readonly #clients = new Set<ClientConnection>();
+  #ticketSecret: Uint8Array | undefined;
   #sweeping: NodeJS.Timeout | undefined;
   #closing = false;
   #onEmpty: (() => void) | undefined;
@@ -87,7 +89,7 @@ class Engine implements Proxy {
   }
 
   async listen({ host, port, tls }: ListenOptions): Promise<ListenAddress> {
-    const listener = new Listener(tls, this.#reads.enabled, this.#events);
+    const listener = new Listener(tls, this.#ticketSecret, this.#reads.enabled, this.#events);
     const { reusePort = false } = this.#options;
     const bound = await listener.open({ host, port }, reusePort);
     this.#listeners.set(keyOf(bound), listener);
@@ -99,6 +101,12 @@ class Engine implements Proxy {
     const listener = this.#listeners.get(keyOf(address));
     if (listener === undefined) throw new TypeError(`nothing listens on ${keyOf(address)}`);
     listener.setTls(tls);
+  }
+
+  setTicketSecret(secret: Uint8Array): void {
+    checkTicketSecret(secret);
+    this.#ticketSecret = secret;
+    for (const listener of this.#listeners.values()) listener.setTicketSecret(secret);
   }
 
   async close(options: { readonly drainMs?: number | undefined } = {}): Promise<void> {

@@ -59,6 +59,8 @@ export type ToWorker =
   /** Somebody could not build it: forget it. */
   | { readonly kind: "abandon"; readonly generation: number }
   | ViewChange
+  /** What tickets of TLS sessions are sealed with from now on, as base64. */
+  | { readonly kind: "tickets"; readonly secret: string }
   /** Say what was counted, now. */
   | { readonly kind: "count"; readonly asked: number }
   | { readonly kind: "stop"; readonly drainMs: number };

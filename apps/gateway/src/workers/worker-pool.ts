@@ -7,6 +7,7 @@ import { ListenError } from "../listen-error.ts";
 import { sameAddress } from "../listeners.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { GatewayState } from "../state.ts";
+import { TicketSecret } from "../ticket-secret.ts";
 import { freePort } from "./free-port.ts";
 import { type Place, Places } from "./places.ts";
 import type { Order, ToPrimary } from "./protocol.ts";
@@ -31,6 +32,7 @@ export class WorkerPool implements Front, WorkerListener {
   readonly #stopping = new AbortController();
   readonly #registries = new RegistryNumbers();
   readonly #feeds = new WorkerFeeds(this.#registries);
+  readonly #tickets = new TicketSecret();
   readonly #counts: WorkerCounts;
   #addresses: readonly ListenAddress[] = [];
   #current: Stage | undefined;
@@ -46,6 +48,9 @@ export class WorkerPool implements Front, WorkerListener {
       order: () => this.#current!.order,
       inTurn: (work) => this.#inTurn(work),
       stopping: this.#stopping.signal,
+    });
+    this.#tickets.follow(() => {
+      for (const worker of this.#places.workers) this.#tellTickets(worker);
     });
   }
 
@@ -102,6 +107,8 @@ export class WorkerPool implements Front, WorkerListener {
 
   onMessage(worker: WorkerProcess, message: ToPrimary): void {
     this.#feeds.onMessage(worker, message);
+    // Before its first order, so that none of its listeners ever has another.
+    if (message.kind === "hello") this.#tellTickets(worker);
     if (message.kind === "counted") this.#counts.onCounted(worker, message);
     if (message.kind === "leaving") this.#places.onLeaving(worker);
   }
@@ -139,6 +146,7 @@ export class WorkerPool implements Front, WorkerListener {
       await Promise.all(going.filter(({ index }) => before > 0 || index > 0).map(build));
       places.isStarting = false;
       await Promise.all(going.map((place) => places.commit(place, generation)));
+      if (this.#current === undefined) this.#tickets.keepRenewing(this.#stopping.signal);
       this.#current = stage;
       this.#addresses = addresses ?? this.#addresses;
       places.retire(wanted, stage.config.drainMs);
@@ -149,6 +157,10 @@ export class WorkerPool implements Front, WorkerListener {
     } finally {
       places.isStarting = false;
     }
+  }
+
+  #tellTickets(worker: WorkerProcess): void {
+    worker.post({ kind: "tickets", secret: Buffer.from(this.#tickets.current).toString("base64") });
   }
 
   #stageOf(

@@ -8,6 +8,7 @@ import { ListenError } from "../listen-error.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { OwnFigures } from "../metrics/process-figures.ts";
 import type { RegistryFactories } from "../registry-factory.ts";
+import { TicketSecret } from "../ticket-secret.ts";
 import { FedRegistries } from "./fed-registry.ts";
 import { HeldFront } from "./held-front.ts";
 import { spreadsConnections } from "./spread.ts";
@@ -27,6 +28,8 @@ export class WorkerGateway {
   readonly #post: (message: ToPrimary, sent?: () => void) => void;
   readonly #onAccess: GatewayDeps["onAccess"];
   readonly #fed: FedRegistries;
+  /** The primary's, as soon as it has told it. */
+  readonly #tickets = new TicketSecret();
   readonly #figures = new OwnFigures();
   readonly #stopping = new AbortController();
   readonly #telling: NodeJS.Timeout;
@@ -61,6 +64,9 @@ export class WorkerGateway {
         break;
       case "view":
         this.#fed.change(message);
+        break;
+      case "tickets":
+        this.#tickets.renew(Buffer.from(message.secret, "base64"));
         break;
       case "count":
         void this.#tell(message.asked);
@@ -113,6 +119,7 @@ export class WorkerGateway {
         ownElsewhere: () => this.#order!.own,
         stagger: worker / workers,
         reusePort: spreadsConnections,
+        ticketSecret: this.#tickets,
         front: (listeners, metrics) => {
           this.#metrics = metrics;
           this.#inFlight = () => listeners.inFlight;

@@ -3,6 +3,7 @@ import { createServer, type Server, type TLSSocket } from "node:tls";
 
 import type { ListenTls } from "../contract.ts";
 import { certificateChoice, minVersion } from "./certificate-choice.ts";
+import { ticketKeys } from "./ticket-keys.ts";
 
 /** Who is told how handshakes end. */
 export interface HandshakeEvents {
@@ -18,6 +19,7 @@ export interface HandshakeEvents {
  */
 export class TlsAcceptor {
   readonly #server: Server;
+  readonly #tls: ListenTls;
   readonly #events: HandshakeEvents;
   /** Handshakes under way, by the client's address: the socket that comes out knows no other link to it. */
   readonly #pending = new Map<string, Socket>();
@@ -26,6 +28,7 @@ export class TlsAcceptor {
   /** @throws TypeError  When a certificate cannot be used. */
   constructor(tls: ListenTls, events: HandshakeEvents) {
     const choice = certificateChoice(tls);
+    this.#tls = tls;
     this.#events = events;
     this.#server = createServer({
       ...choice.otherwise,
@@ -39,6 +42,11 @@ export class TlsAcceptor {
       if (error.code === "ERR_TLS_HANDSHAKE_TIMEOUT") this.#late.add(peerOf(socket));
       socket.destroy();
     });
+  }
+
+  /** Tickets that were sealed otherwise are good no more. */
+  setTicketSecret(secret: Uint8Array): void {
+    this.#server.setTicketKeys(ticketKeys(secret, this.#tls));
   }
 
   /** Handshakes under way. */
