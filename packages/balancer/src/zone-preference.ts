@@ -1,7 +1,7 @@
 import type { ServiceNode } from "@rollcall/core";
 
 import type { Skip } from "./algorithm.ts";
-import type { Balancer, Picked } from "./balancer.ts";
+import type { Balancer, Outcome, Picked } from "./balancer.ts";
 import { invalid, resolveNumbers, show } from "./options.ts";
 
 /** Options of {@link zonePreference}. */
@@ -19,7 +19,7 @@ export interface ZonePreferenceOptions {
  * Prefers nodes of our own zone. Others are used when our zone has none, too few, or none that is not skipped;
  * priority comes first: a node of another zone is chosen before one of a lower priority in ours.
  *
- * Nodes of other zones are skipped, so the inner balancer keeps what it knows.
+ * The inner balancer sees each zone as a priority of its own, so it chooses among few and keeps what it knows.
  *
  * @throws {@link DiscoveryError} `INVALID` when an option is out of bounds.
  */
@@ -34,22 +34,24 @@ export function zonePreference(inner: Balancer, options: ZonePreferenceOptions):
   return new ZonePreference(inner, zone, minNodes);
 }
 
+/** Leads from what the inner balancer is given to what it stands for. */
+const standsFor: unique symbol = Symbol("standsFor");
+
+/** A node as the inner balancer sees it: the priority says how near it is as well. */
+interface RankedNode extends ServiceNode {
+  readonly [standsFor]: Candidate;
+}
+
 class ZonePreference implements Balancer {
   readonly #inner: Balancer;
   readonly #zone: string;
   readonly #minNodes: number;
   #nodes: readonly ServiceNode[] | undefined;
-  /** Highest first. */
-  #priorities: readonly number[] = [];
-  /** Those in which our zone has enough nodes. */
-  #local: ReadonlySet<number> = new Set();
-  /** What the running pick is about. */
+  #candidates = new Map<ServiceNode, Candidate>();
+  #ranked: readonly RankedNode[] = [];
+  /** What the caller of the running pick skips. */
   #skip: Skip | undefined;
-  #priority = 0;
-  readonly #skipOthers: Skip = (node) =>
-    node.zone !== this.#zone || node.priority !== this.#priority || this.#skip?.(node) === true;
-  readonly #skipOtherPriorities: Skip = (node) =>
-    node.priority !== this.#priority || this.#skip?.(node) === true;
+  readonly #skipRanked: Skip = (ranked) => this.#skip!(candidateOf(ranked).node);
 
   constructor(inner: Balancer, zone: string, minNodes: number) {
     this.#inner = inner;
@@ -59,29 +61,58 @@ class ZonePreference implements Balancer {
 
   pick(nodes: readonly ServiceNode[], key?: string, skip?: Skip): Picked | undefined {
     if (nodes !== this.#nodes) this.#update(nodes);
-    if (this.#local.size === 0) return this.#inner.pick(nodes, key, skip);
     this.#skip = skip;
-    let picked: Picked | undefined;
-    for (const priority of this.#priorities) {
-      this.#priority = priority;
-      if (this.#local.has(priority)) picked = this.#inner.pick(nodes, key, this.#skipOthers);
-      picked ??= this.#inner.pick(nodes, key, this.#skipOtherPriorities);
-      if (picked !== undefined) break;
-    }
+    const skipRanked = skip === undefined ? undefined : this.#skipRanked;
+    const picked = this.#inner.pick(this.#ranked, key, skipRanked);
     this.#skip = undefined;
-    return picked;
+    return picked === undefined ? undefined : candidateOf(picked.node).wrap(picked);
   }
 
   #update(nodes: readonly ServiceNode[]): void {
-    const counts = new Map<number, number>();
-    for (const { weight, zone, priority } of nodes) {
-      if (weight <= 0) continue;
-      counts.set(priority, (counts.get(priority) ?? 0) + (zone === this.#zone ? 1 : 0));
-    }
-    this.#priorities = [...counts.keys()].sort((a, b) => b - a);
-    this.#local = new Set(
-      this.#priorities.filter((priority) => (counts.get(priority) ?? 0) >= this.#minNodes),
-    );
+    const near = this.#prioritiesWithEnough(nodes);
+    const before = this.#candidates;
+    this.#candidates = new Map();
+    this.#ranked = nodes.map((node) => {
+      const isNear = node.zone === this.#zone && near.has(node.priority);
+      const rank = 2 * node.priority + (isNear ? 1 : 0);
+      const known = before.get(node);
+      const candidate = known?.ranked.priority === rank ? known : new Candidate(node, rank);
+      this.#candidates.set(node, candidate);
+      return candidate.ranked;
+    });
     this.#nodes = nodes;
   }
+
+  #prioritiesWithEnough(nodes: readonly ServiceNode[]): ReadonlySet<number> {
+    const counts = new Map<number, number>();
+    for (const { weight, zone, priority } of nodes) {
+      if (weight > 0 && zone === this.#zone) counts.set(priority, (counts.get(priority) ?? 0) + 1);
+    }
+    return new Set([...counts.keys()].filter((one) => (counts.get(one) ?? 0) >= this.#minNodes));
+  }
+}
+
+/** A node at its rank; handed out in place of the inner balancer's object. */
+class Candidate implements Picked {
+  readonly node: ServiceNode;
+  readonly ranked: RankedNode;
+  #picked: Picked | undefined;
+
+  constructor(node: ServiceNode, rank: number) {
+    this.node = node;
+    this.ranked = { ...node, priority: rank, [standsFor]: this };
+  }
+
+  wrap(picked: Picked): this {
+    this.#picked = picked;
+    return this;
+  }
+
+  done(outcome: Outcome, elapsedMs: number): void {
+    this.#picked?.done(outcome, elapsedMs);
+  }
+}
+
+function candidateOf(ranked: ServiceNode): Candidate {
+  return (ranked as RankedNode)[standsFor];
 }

@@ -55,6 +55,34 @@ describe.each(algorithms)("around %s", (name, create) => {
     assert.equal(balancer.pick(nodes, "k")?.node.zone, "a");
   });
 
+  test("when our zone falls below its number nobody gets a burst, and what is in flight is remembered", () => {
+    const before = zones({ a: 3, b: 3 });
+    const after = before.slice(1);
+    const load = new Load(zonePreference(create(), { zone: "a", minNodes: 3 }));
+    assert.deepEqual(new Set(load.run(() => before, 300, 30)), new Set(["a0", "a1", "a2"]));
+    const tolerance = name === "chash" ? 0.6 : 0.25;
+    for (const nodes of [after, before.slice(0, 3), after]) {
+      load.run(() => nodes, 60, 30);
+      const shares = byShare(
+        load.run(() => nodes, 600, 30),
+        nodes,
+      );
+      for (const share of shares) assert.ok(Math.abs(share - 1) < tolerance, `${name} ${shares}`);
+    }
+  });
+
+  test("who skips sees the nodes that were given", () => {
+    const nodes = zones({ a: 2, b: 2 });
+    const balancer = zonePreference(create(), { zone: "a" });
+    const seen = new Set<ServiceNode>();
+    const picked = balancer.pick(nodes, "k", (node) => {
+      seen.add(node);
+      return node.id === "a0" || node.id === "b0";
+    });
+    assert.equal(picked?.node, nodes[1]);
+    for (const node of seen) assert.ok(nodes.includes(node));
+  });
+
   test("priority comes before zone", () => {
     const nodes = [...zones({ b: 2 }), ...zones({ a: 2, c: 1 }, -1)];
     const balancer = zonePreference(create(), { zone: "a" });
