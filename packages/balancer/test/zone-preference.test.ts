@@ -67,7 +67,7 @@ describe.each(algorithms)("around %s", (name, create) => {
         load.run(() => nodes, 600, 30),
         nodes,
       );
-      for (const share of shares) assert.ok(Math.abs(share - 1) < tolerance, `${name} ${shares}`);
+      for (const share of shares) assert.ok(Math.abs(share - 1) < tolerance, shares.join(" "));
     }
   });
 
