@@ -42,7 +42,7 @@ export interface UpstreamNode {
 /** How an attempt ended, for passive health and balancing. */
 export type AttemptOutcome = "ok" | "http_failure" | "tcp_failure" | "timeout" | "cancelled";
 
-/** A chosen node. `done` is called exactly once per pick, also when the client goes away; it must not throw. */
+/** A chosen node. `done` is called exactly once per pick, also when the client goes away, and when it throws. */
 export interface Attempt {
   readonly node: UpstreamNode;
   done(outcome: AttemptOutcome, elapsedMs: number): void;
@@ -83,8 +83,11 @@ export interface Forward {
 /** Answer at once, without a node. */
 export interface Reply {
   readonly kind: "reply";
+  /** 200 to 599. */
   readonly status: number;
+  /** Without Content-Length, Transfer-Encoding and Connection, which are the engine's. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Sent as UTF-8. */
   readonly body: string;
   /** Handed back unread in {@link Completed}, when this is what `route` answered. */
   readonly context?: unknown;
@@ -116,6 +119,16 @@ export interface ProxyFailure {
   readonly tried: readonly UpstreamNode[];
   readonly context?: unknown;
 }
+
+/** Functions of the program that embeds the engine. */
+export type CallbackName =
+  | "route"
+  | "pick"
+  | "done"
+  | "describeFailure"
+  | "onCompleted"
+  | "onHandshake"
+  | "allowAddress";
 
 /** One finished exchange, for metrics and access logs. */
 export interface Completed {
@@ -204,17 +217,27 @@ export interface ProxySettings extends ProxyLimits {
 }
 
 export interface ProxyOptions extends ProxySettings {
-  /** Where does this head go? May answer later; a throw is answered with 500 and reported. */
+  /**
+   * Where does this head go? May answer later. A throw, a rejection, or an answer that cannot be followed is
+   * answered with 500 and told to {@link onError}.
+   */
   route(head: RequestHead): Forward | Reply | Promise<Forward | Reply>;
   /**
    * Shapes the answer to a failure. Default: a JSON body `{ "error_msg", "code", "reason" }`, also where this
    * throws.
    */
   describeFailure?: ((failure: ProxyFailure) => Reply) | undefined;
-  /** Called once per finished exchange; must not throw and must be cheap. */
+  /** Called once per finished exchange; must be cheap. */
   onCompleted?: ((completed: Completed) => void) | undefined;
-  /** Called once per handshake of a client that began one; must not throw and must be cheap. */
+  /** Called once per handshake of a client that began one; must be cheap. */
   onHandshake?: ((result: "completed" | "failed") => void) | undefined;
+  /**
+   * Told what a function given here, or in what `route` answers, threw or rejected with. The exchange goes on,
+   * and no function is called again because it threw: a `route` or `pick` that did is a 500, an `allowAddress`
+   * a no, a `describeFailure` the default answer, all others change nothing. Default, and for what it throws
+   * itself: a process warning (`RollcallProxyWarning`), the first time for each function.
+   */
+  onError?: ((error: unknown, from: CallbackName) => void) | undefined;
   /** For forwards that say nothing of it. */
   readonly nodeTls?: NodeTls | undefined;
   /**

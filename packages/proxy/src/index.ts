@@ -1,6 +1,7 @@
 export type {
   Attempt,
   AttemptOutcome,
+  CallbackName,
   Completed,
   FailureReason,
   Forward,

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 
+import { CallbackErrors } from "./callback-errors.ts";
 import { ClientConnection, type ClientParts } from "./client/client-connection.ts";
 import { SharedReads } from "./client/shared-reads.ts";
 import { monotonicMs } from "./clock.ts";
@@ -42,6 +43,7 @@ export function createProxy(options: ProxyOptions): Proxy {
 
 class Engine implements Proxy {
   readonly #options: ProxyOptions;
+  readonly #errors: CallbackErrors;
   readonly #dialing: DialRules;
   readonly #forwarded = new ForwardedFields(`rollcall-${randomBytes(4).toString("hex")}`);
   /** Shared with everything that has to do with nodes, and changed in place. */
@@ -60,11 +62,12 @@ class Engine implements Proxy {
 
   constructor(options: ProxyOptions) {
     this.#options = options;
+    this.#errors = new CallbackErrors(options.onError);
     const limits = fullLimits(options);
     this.#limits = limits;
     this.#reads = new SharedReads(options.reads ?? "shared");
     this.#dialing = {
-      allowAddress: options.allowAddress,
+      allowAddress: this.#guarded(options.allowAddress),
       keepAliveMs: () => this.#limits.tcpKeepAliveMs,
     };
     this.#nodeParts = nodePartsOf(limits);
@@ -124,17 +127,38 @@ class Engine implements Proxy {
     this.#parts.pools.close();
   }
 
+  /** A throw is a no. */
+  #guarded(allows: ProxyOptions["allowAddress"]): ProxyOptions["allowAddress"] {
+    if (allows === undefined) return undefined;
+    return (address, port) => {
+      try {
+        return allows(address, port);
+      } catch (error) {
+        this.#errors.report(error, "allowAddress");
+        return false;
+      }
+    };
+  }
+
   readonly #events: ListenerEvents = {
     accepted: (socket) => this.#accepted(socket),
     plain: (socket) => this.#serve(socket),
     secured: (socket, transport) => {
-      this.#options.onHandshake?.("completed");
+      this.#handshake("completed");
       this.#serve(transport, socket);
     },
     failed: (begun) => {
-      if (begun) this.#options.onHandshake?.("failed");
+      if (begun) this.#handshake("failed");
     },
   };
+
+  #handshake(result: "completed" | "failed"): void {
+    try {
+      this.#options.onHandshake?.(result);
+    } catch (error) {
+      this.#errors.report(error, "onHandshake");
+    }
+  }
 
   #accepted(socket: Socket): boolean {
     const { maxConnections } = this.#limits;
@@ -178,7 +202,8 @@ class Engine implements Proxy {
     return {
       route: (head) => options.route(head),
       onCompleted: options.onCompleted,
-      describe: (failure) => failureReply(failure, options.describeFailure),
+      errors: this.#errors,
+      describe: (failure) => failureReply(failure, options.describeFailure, this.#errors),
       pools,
       dialing: this.#dialing,
       forwarded: this.#forwarded,

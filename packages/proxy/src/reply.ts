@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 
+import type { CallbackErrors } from "./callback-errors.ts";
 import type { FailureReason, ProxyFailure, ProxyOptions, Reply } from "./contract.ts";
 
 /** The status of each failure. */
@@ -35,13 +36,45 @@ export function defaultReply(failure: ProxyFailure): Reply {
   };
 }
 
-/** The answer to a failure: as `shape` has it, or the default one where that throws. */
-export function failureReply(failure: ProxyFailure, shape: ProxyOptions["describeFailure"]): Reply {
+/** The answer to a failure: as `shape` has it, or the default one where that throws or cannot be sent. */
+export function failureReply(
+  failure: ProxyFailure,
+  shape: ProxyOptions["describeFailure"],
+  errors: CallbackErrors,
+): Reply {
+  if (shape === undefined) return defaultReply(failure);
   try {
-    return shape?.(failure) ?? defaultReply(failure);
-  } catch {
+    return sendable(shape(failure));
+  } catch (error) {
+    errors.report(error, "describeFailure");
     return defaultReply(failure);
   }
+}
+
+const isName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const isValue = /^[\t -~\x80-\xff]*$/;
+const ours: ReadonlySet<string> = new Set(["content-length", "transfer-encoding", "connection"]);
+
+/**
+ * A reply that can be sent as it is: what a program puts together may hold what a client wrote.
+ *
+ * @throws TypeError that says what is wrong with it.
+ */
+export function sendable(reply: Reply): Reply {
+  const { status, headers, body } = reply;
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new TypeError(`a reply's status must be 200 to 599, got ${String(status)}`);
+  }
+  if (typeof body !== "string") throw new TypeError("a reply's body must be a string");
+  for (const [name, value] of Object.entries(headers)) {
+    if (!isName.test(name) || ours.has(name.toLowerCase())) {
+      throw new TypeError(`a reply may not have a header ${JSON.stringify(name)}`);
+    }
+    if (!isValue.test(value)) {
+      throw new TypeError(`a reply's header ${name} has a character that no header may have`);
+    }
+  }
+  return reply;
 }
 
 /**

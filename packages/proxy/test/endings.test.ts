@@ -223,6 +223,7 @@ describe("a shape of failures that throws", () => {
       describeFailure: () => {
         throw new Error("secret");
       },
+      onError: () => undefined,
     });
     for (const bytes of [get("/"), "nonsense\r\n\r\n"]) {
       const answer = await talk(address, bytes);

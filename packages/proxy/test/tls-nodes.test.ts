@@ -106,12 +106,16 @@ describe("who a node is", () => {
   test("what cannot be used is the route's failure, and says nothing of the key", async () => {
     const { node } = await secureNode(certificateFor("127.0.0.1"));
     const tls = { cert: certificateFor("a").cert, key: certificateFor("b").key };
+    const errors: string[] = [];
     const address = await proxyWith({
       route: ({ target }) => forwardTo([node], [], { tls: target === "/bad" ? tls : trusting }),
+      onError: (error) => errors.push(String(error)),
     });
     const answer = await talk(address, get("/bad"));
     assert.match(answer, /^HTTP\/1\.1 500 /);
     assert.doesNotMatch(answer, /BEGIN|key/i);
+    assert.match(errors.join(), /cannot be used/);
+    assert.doesNotMatch(errors.join(), /BEGIN/);
     assert.match(await talk(address, get("/")), /ok$/);
   });
 });

@@ -141,6 +141,7 @@ describe("trouble", () => {
       route: () => {
         throw new Error("secret");
       },
+      onError: () => undefined,
     });
     const answer = await talk(address, get("/"));
     assert.match(answer, /^HTTP\/1\.1 500 /);

@@ -152,7 +152,12 @@ export class Attempts implements NodeWaiter {
   over(outcome: AttemptOutcome, nowMs: number = monotonicMs()): void {
     const attempt = this.#current;
     this.#current = undefined;
-    attempt?.done(outcome, nowMs - this.#currentSinceMs);
+    if (attempt === undefined) return;
+    try {
+      attempt.done(outcome, nowMs - this.#currentSinceMs);
+    } catch (error) {
+      this.#parts.errors.report(error, "done");
+    }
   }
 
   #connect(mayReuse: boolean, nowMs?: number): void {
@@ -171,7 +176,14 @@ export class Attempts implements NodeWaiter {
     }
     this.sent += 1;
     this.#deadline.within(this.#forward.timeouts.connectMs, nowMs);
-    this.connection = pool.open(user);
+    try {
+      this.connection = pool.open(user);
+    } catch (error) {
+      // Nobody would know a port that is none before it is dialled.
+      const { code = "unknown error" } = error as NodeJS.ErrnoException;
+      this.over("tcp_failure");
+      this.next({ reason: "connect_failed", detail: code });
+    }
   }
 
   #queue(pool: NodePool): void {
@@ -201,7 +213,8 @@ export class Attempts implements NodeWaiter {
     let attempt: Attempt | undefined;
     try {
       attempt = forward.pick(this.tried);
-    } catch {
+    } catch (error) {
+      this.#parts.errors.report(error, "pick");
       return "failed";
     }
     if (attempt === undefined) return undefined;

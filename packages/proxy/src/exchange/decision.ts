@@ -5,8 +5,8 @@ import type { ReceivedHead } from "../http1/received-head.ts";
 export interface Decided {
   /** @param atOnce  Whether no time has passed since it was asked. */
   decided(decision: Forward | Reply, atOnce: boolean): void;
-  /** The route threw. */
-  undecided(): void;
+  /** The route threw, or what it answered cannot be followed. */
+  undecided(error: unknown): void;
 }
 
 /** Asks where a head goes. The answer is told at once when it is there at once. */
@@ -15,15 +15,15 @@ export function decide(route: ProxyOptions["route"], head: ReceivedHead, who: De
     const decision = route(head);
     if ("then" in decision) void decideLater(decision, who);
     else who.decided(decision, true);
-  } catch {
-    who.undecided();
+  } catch (error) {
+    who.undecided(error);
   }
 }
 
 async function decideLater(decision: Promise<Forward | Reply>, who: Decided): Promise<void> {
   try {
     who.decided(await decision, false);
-  } catch {
-    who.undecided();
+  } catch (error) {
+    who.undecided(error);
   }
 }

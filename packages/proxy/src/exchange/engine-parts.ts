@@ -1,3 +1,4 @@
+import type { CallbackErrors } from "../callback-errors.ts";
 import type { ProxyFailure, ProxyOptions, Reply } from "../contract.ts";
 import type { BodyFraming } from "../http1/body-framing.ts";
 import type { FullLimits } from "../limits.ts";
@@ -9,6 +10,7 @@ import type { ForwardedFields } from "./forwarded-fields.ts";
 export interface EngineParts {
   readonly route: ProxyOptions["route"];
   readonly onCompleted: ProxyOptions["onCompleted"];
+  readonly errors: CallbackErrors;
   readonly describe: (failure: ProxyFailure) => Reply;
   readonly pools: NodePools;
   readonly dialing: DialRules;

@@ -1,14 +1,16 @@
 import { monotonicMs } from "../clock.ts";
-import type { Forward, Reply, UpstreamNode } from "../contract.ts";
+import type { Completed, Forward, Reply, UpstreamNode } from "../contract.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
-import { failureStatus } from "../reply.ts";
+import { failureStatus, sendable } from "../reply.ts";
 import type { Failure } from "./attempts.ts";
 import { Deadline } from "./deadline.ts";
 import { decide, type Decided } from "./decision.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
+import { countHop, lastHopReply } from "./max-forwards.ts";
 import { Forwarding, type ForwardingUser } from "./forwarding.ts";
 import { RequestBody } from "./request-body.ts";
+import { checkForward } from "./request-text.ts";
 
 const noNodes: readonly UpstreamNode[] = Object.freeze([]);
 
@@ -51,18 +53,27 @@ export class Exchange implements Decided, ForwardingUser {
   }
 
   start(): void {
-    const { limits, forwarded, route } = this.parts;
+    const { limits, forwarded } = this.parts;
     const { maxBodyBytes } = limits;
     if (maxBodyBytes > 0 && this.head.length > maxBodyBytes) {
       this.failed({ reason: "body_too_large", detail: "the body is too large" });
     } else if (forwarded.loops(this.head)) {
       this.failed({ reason: "loop_detected", detail: "the request has been here before" });
     } else {
-      decide(route, this.head, this);
+      this.#decide();
     }
   }
 
-  undecided(): void {
+  #decide(): void {
+    const { head } = this;
+    const hop = countHop(head);
+    if (hop === "goes_on") decide(this.parts.route, head, this);
+    else if (hop === "ends_here") this.#reply(lastHopReply(head), true);
+    else this.failed({ reason: "bad_request", detail: "Max-Forwards is malformed" });
+  }
+
+  undecided(error: unknown): void {
+    this.parts.errors.report(error, "route");
     this.#forwarding?.cancel("cancelled");
     this.failed({ reason: "route_failed", detail: "the request could not be routed" });
   }
@@ -71,9 +82,10 @@ export class Exchange implements Decided, ForwardingUser {
     if (this.#isOver) return;
     this.#context = decision.context;
     if (decision.kind === "reply") {
-      this.#reply(decision, true);
+      this.#reply(sendable(decision), true);
       return;
     }
+    checkForward(decision);
     this.#forwarding = new Forwarding(this, decision);
     // The time is known when the decision was there at once.
     this.#forwarding.start(atOnce ? this.startedAtMs : monotonicMs());
@@ -149,10 +161,10 @@ export class Exchange implements Decided, ForwardingUser {
   #over(nowMs: number): void {
     this.#isOver = true;
     this.deadline.lift();
-    const { onCompleted } = this.parts;
+    const { onCompleted, errors } = this.parts;
     if (onCompleted === undefined) return;
     const forwarding = this.#forwarding;
-    onCompleted({
+    const completed: Completed = {
       method: this.head.method,
       target: this.head.target,
       status: this.#status === 0 ? (forwarding?.status ?? 0) : this.#status,
@@ -161,6 +173,11 @@ export class Exchange implements Decided, ForwardingUser {
       node: forwarding?.answeredBy,
       remoteAddress: this.head.remoteAddress,
       context: this.#context,
-    });
+    };
+    try {
+      onCompleted(completed);
+    } catch (error) {
+      errors.report(error, "onCompleted");
+    }
   }
 }

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 
 import type { Forward, UpstreamNode } from "../contract.ts";
+import { isHost } from "../http1/request-target.ts";
 import { isBodiless } from "../http1/methods.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
 
@@ -31,6 +32,24 @@ export function requestText(
   return `${head.method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${head.lines}${more}${forwarded}\r\n`;
 }
 
+/** Bytes of a target, from its first slash on, or those of `*`. */
+const sendableTarget = /^(?:\/[!"$-~]*|\*)$/;
+
+/**
+ * What a program puts together may hold what a client wrote, and a character above latin1 may become the end of a
+ * line.
+ *
+ * @throws TypeError  When the target or the host could be read as more than that.
+ */
+export function checkForward({ target, host }: Forward): void {
+  if (target !== undefined && !sendableTarget.test(target)) {
+    throw new TypeError("a forward's target must be a path of visible ASCII characters without #");
+  }
+  if (typeof host === "object" && !isHost(host.value)) {
+    throw new TypeError("a forward's host must be a name or an address, perhaps with a port");
+  }
+}
+
 /** Written anew: how a client spaced it, or began its number, is read in more than one way. */
 function framingLine(head: ReceivedHead): string {
   if (head.chunked) return "Transfer-Encoding: chunked\r\n";
@@ -42,6 +61,13 @@ function framingLine(head: ReceivedHead): string {
 function hostFor(head: ReceivedHead, forward: Forward, node: UpstreamNode): string {
   if (forward.host === "pass" && head.host !== undefined) return head.host;
   if (typeof forward.host === "object") return forward.host.value;
-  const name = node.hostname ?? (isIP(node.host) === 6 ? `[${node.host}]` : node.host);
+  // Whoever can write to a registry could write more than a name there.
+  const { hostname } = node;
+  const name =
+    hostname !== undefined && isHost(hostname)
+      ? hostname
+      : isIP(node.host) === 6
+        ? `[${node.host}]`
+        : node.host;
   return node.port === (node.secure ? 443 : 80) ? name : `${name}:${node.port}`;
 }

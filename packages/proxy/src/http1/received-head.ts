@@ -51,7 +51,7 @@ export class ReceivedHead implements RequestHead {
    */
   readonly opening: string;
   /** Field lines that travel on as they are, with their ends: without Host and the framing. */
-  readonly lines: string;
+  lines: string;
   /** Values of X-Forwarded-For and Via as received, joined. */
   readonly forwardedFor: string;
   readonly via: string;
@@ -137,6 +137,11 @@ export class ReceivedHead implements RequestHead {
       values += values === "" ? rawHeaders[index + 1]! : `, ${rawHeaders[index + 1]!}`;
     }
     return values;
+  }
+
+  /** Lets a field travel with another value. */
+  replace(name: string, value: string): void {
+    this.lines = `${withoutFields(this.lines, [name.toLowerCase()])}${name}: ${value}\r\n`;
   }
 
   get remoteAddress(): string {

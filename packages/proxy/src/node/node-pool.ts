@@ -1,3 +1,5 @@
+import type { Socket } from "node:net";
+
 import type { UpstreamNode } from "../contract.ts";
 import type { BudgetMember, ConnectionBudget } from "./connection-budget.ts";
 import { type DialOptions, dial } from "./dial.ts";
@@ -117,7 +119,11 @@ export class NodePool implements BudgetMember {
     return undefined;
   }
 
-  /** Begins a new connection; the user is told when it stands. */
+  /**
+   * Begins a new connection; the user is told when it stands.
+   *
+   * @throws Error  When the node's port is none, or its TLS cannot be begun.
+   */
   open(user: NodeUser): NodeConnection {
     const { secure } = this.node;
     const watched = secure && this.#answersEnd !== "framed";
@@ -125,7 +131,7 @@ export class NodePool implements BudgetMember {
       this.#forget(closed),
     );
     const how = { ...this.#dialing, session: this.#session, watched };
-    const socket = dial(this.node, how, (bytes, length) => connection.onBytes(bytes, length));
+    const socket = this.#dial(how, connection);
     if (secure) {
       socket.on("session", (session: Buffer) => (this.#session = session));
       // Whatever was wrong, the next one begins anew.
@@ -135,6 +141,16 @@ export class NodePool implements BudgetMember {
     this.#open.add(connection);
     this.#budget.open += 1;
     return connection;
+  }
+
+  #dial(how: DialOptions, connection: NodeConnection): Socket {
+    try {
+      return dial(this.node, how, (bytes, length) => connection.onBytes(bytes, length));
+    } catch (error) {
+      // What might have been opened is for the next in line.
+      this.#budget.freed();
+      throw error;
+    }
   }
 
   /** The node ends answers with their connection: further connections show whether it was the node that did. */
