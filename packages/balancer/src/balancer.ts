@@ -23,6 +23,13 @@ export interface Picked {
  */
 export interface Balancer {
   /**
+   * Nodes whose requests failed and that are left out for now, for status pages; they are used all the same when
+   * nothing else is left. Left out: nobody ejects.
+   */
+  readonly ejected?: readonly ServiceNode[] | undefined;
+  /** Nodes that get a part of their weight because they are new. Left out: nobody starts slowly. */
+  readonly warming?: readonly ServiceNode[] | undefined;
+  /**
    * @param nodes  Candidates; those of weight 0 are never chosen. Nodes of the highest `priority`
    *   are used until all of them are skipped, then the next group.
    * @param key  What the request is hashed by; used by consistent hashing only.

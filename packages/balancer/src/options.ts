@@ -59,9 +59,17 @@ export function resolveClock(value: (() => number) | undefined): () => number {
   return resolveFunction("monotonicMs", value, () => performance.now());
 }
 
-function resolveFunction(field: string, value: unknown, fallback: () => number): () => number {
+/** @throws {@link DiscoveryError} `INVALID` when it is not a function. */
+export function resolveListener<T>(
+  field: string,
+  value: ((told: T) => void) | undefined,
+): (told: T) => void {
+  return resolveFunction<(told: T) => void>(field, value, () => undefined);
+}
+
+function resolveFunction<F>(field: string, value: unknown, fallback: F): F {
   if (value === undefined) return fallback;
-  if (typeof value === "function") return value as () => number;
+  if (typeof value === "function") return value as F;
   throw invalid(`${field} must be a function, got ${show(value)}`);
 }
 

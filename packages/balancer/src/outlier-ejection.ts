@@ -5,6 +5,7 @@ import type { Balancer, Outcome, Picked } from "./balancer.ts";
 import { FailureRow } from "./failure-row.ts";
 import { Ledger } from "./ledger.ts";
 import {
+  type Ejection,
   type OutlierEjectionOptions,
   type OutlierSettings,
   resolveOutlierOptions,
@@ -63,6 +64,10 @@ class Ejecting implements OutlierEjection {
     return Array.from(this.#out, ({ node }) => node);
   }
 
+  get warming(): readonly ServiceNode[] | undefined {
+    return this.#inner.warming;
+  }
+
   pick(nodes: readonly ServiceNode[], key?: string, skip?: Skip): Picked | undefined {
     if (nodes !== this.#nodes) this.#update(nodes);
     if (this.#out.size > 0) this.#readmit();
@@ -81,7 +86,9 @@ class Ejecting implements OutlierEjection {
     const { successRateStdevs, monotonicMs } = this.#settings;
     const failed = outcome !== "ok";
     if (!failed) health.inRow.clear();
-    else if (health.inRow.fails(outcome, this.#settings)) this.#eject(health, monotonicMs());
+    else if (health.inRow.fails(outcome, this.#settings)) {
+      this.#eject(health, monotonicMs(), "failures");
+    }
     if (successRateStdevs > 0) {
       health.requests.add(failed);
       const nowMs = monotonicMs();
@@ -110,16 +117,18 @@ class Ejecting implements OutlierEjection {
     return this.#count - this.#out.size < this.#settings.panicThreshold * this.#count;
   }
 
-  #eject(health: NodeHealth, nowMs: number): void {
+  #eject(health: NodeHealth, nowMs: number, cause: Ejection["cause"]): void {
     const { maxEjectedShare, ejectionMs, maxEjectionMs, intervalMs } = this.#settings;
     const limit = maxEjectedShare > 0 ? Math.max(1, Math.floor(maxEjectedShare * this.#count)) : 0;
     if (health.isOut || this.#out.size >= limit || !this.#serves(health)) return;
     const forgiven = Math.max(0, Math.floor((nowMs - health.returnsAtMs) / intervalMs));
     health.ejections = Math.max(0, health.ejections - forgiven) + 1;
-    health.returnsAtMs = nowMs + Math.min(maxEjectionMs, ejectionMs * health.ejections);
+    const forMs = Math.min(maxEjectionMs, ejectionMs * health.ejections);
+    health.returnsAtMs = nowMs + forMs;
     health.isOut = true;
     this.#out.add(health);
     this.#nextReturnMs = Math.min(this.#nextReturnMs, health.returnsAtMs);
+    this.#settings.onEjected({ node: health.node, cause, forMs });
   }
 
   #readmit(): void {
@@ -132,6 +141,7 @@ class Ejecting implements OutlierEjection {
         health.inRow.clear();
         health.requests.clear();
         this.#out.delete(health);
+        this.#settings.onReturned(health.node);
       } else {
         this.#nextReturnMs = Math.min(this.#nextReturnMs, health.returnsAtMs);
       }
@@ -146,7 +156,7 @@ class Ejecting implements OutlierEjection {
       all.filter(({ isOut }) => !isOut),
       settings,
     )) {
-      this.#eject(health, nowMs);
+      this.#eject(health, nowMs, "success_rate");
     }
     for (const { requests } of all) requests.clear();
   }

@@ -1,4 +1,15 @@
-import { dayMs, invalid, resolveClock, resolveNumbers } from "./options.ts";
+import type { ServiceNode } from "@rollcall/core";
+
+import { dayMs, invalid, resolveClock, resolveListener, resolveNumbers } from "./options.ts";
+
+/** A node that is left out from now on. */
+export interface Ejection {
+  readonly node: ServiceNode;
+  /** `failures`: as many in a row as `consecutive…` says; `success_rate`: too few successes beside the others. */
+  readonly cause: "failures" | "success_rate";
+  /** For how long, in ms. */
+  readonly forMs: number;
+}
 
 /** Options of `outlierEjection`; names and defaults follow Envoy. */
 export interface OutlierEjectionOptions {
@@ -35,6 +46,13 @@ export interface OutlierEjectionOptions {
    * ignored. Default 0.5; 0–1.
    */
   readonly panicThreshold?: number | undefined;
+  /** Told of each ejection; must be quick and must not throw. Default: nobody. */
+  readonly onEjected?: ((ejection: Ejection) => void) | undefined;
+  /**
+   * Told when a node comes back: at the first pick, or look at `ejected`, after its time is over. Not told of one
+   * that has left the list meanwhile, or has no weight. Must be quick and must not throw. Default: nobody.
+   */
+  readonly onReturned?: ((node: ServiceNode) => void) | undefined;
   /** Time that only grows, in ms. Default `performance.now`. */
   readonly monotonicMs?: (() => number) | undefined;
 }
@@ -70,5 +88,11 @@ export function resolveOutlierOptions(options: OutlierEjectionOptions): OutlierS
       `outlierEjection.maxEjectionMs must be at least ejectionMs (${ejectionMs}), got ${maxEjectionMs}`,
     );
   }
-  return { ...numbers, maxEjectionMs, monotonicMs: resolveClock(options.monotonicMs) };
+  return {
+    ...numbers,
+    maxEjectionMs,
+    onEjected: resolveListener("outlierEjection.onEjected", options.onEjected),
+    onReturned: resolveListener("outlierEjection.onReturned", options.onReturned),
+    monotonicMs: resolveClock(options.monotonicMs),
+  };
 }

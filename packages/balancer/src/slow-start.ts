@@ -22,6 +22,12 @@ export interface SlowStartOptions {
   readonly monotonicMs?: (() => number) | undefined;
 }
 
+/** A balancer that gives new nodes a part of their weight. */
+export interface SlowStart extends Balancer {
+  /** The nodes that are starting now. */
+  readonly warming: readonly ServiceNode[];
+}
+
 /**
  * Gives a new node little at first and more and more, so that it can fill its caches and pools.
  *
@@ -32,8 +38,8 @@ export interface SlowStartOptions {
  * @throws {@link DiscoveryError} `INVALID` when an option is out of bounds.
  * @see https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start
  */
-export function slowStart(inner: Balancer, options: SlowStartOptions = {}): Balancer {
-  return new SlowStart(inner, {
+export function slowStart(inner: Balancer, options: SlowStartOptions = {}): SlowStart {
+  return new Starting(inner, {
     ...resolveNumbers("slowStart.", options, {
       windowMs: { fallback: 30_000, min: 1, max: dayMs },
       minShare: { fallback: 0.1, min: 0.001, max: 1, fraction: true },
@@ -54,7 +60,7 @@ type Settings = {
   readonly [Name in keyof SlowStartOptions]-?: NonNullable<SlowStartOptions[Name]>;
 };
 
-class SlowStart implements Balancer {
+class Starting implements SlowStart {
   readonly #inner: Balancer;
   readonly #settings: Settings;
   readonly #ledger = new Ledger<Start>((node) => ({ node, sinceMs: undefined, served: false }));
@@ -69,6 +75,19 @@ class SlowStart implements Balancer {
   constructor(inner: Balancer, settings: Settings) {
     this.#inner = inner;
     this.#settings = settings;
+  }
+
+  get ejected(): readonly ServiceNode[] | undefined {
+    return this.#inner.ejected;
+  }
+
+  get warming(): readonly ServiceNode[] {
+    const nowMs = this.#settings.monotonicMs();
+    if (nowMs >= this.#busyUntilMs) return [];
+    const { windowMs } = this.#settings;
+    return this.#ledger.values.flatMap(({ node, sinceMs = -Infinity }) =>
+      node.weight > 0 && nowMs - sinceMs < windowMs ? [node] : [],
+    );
   }
 
   pick(nodes: readonly ServiceNode[], key?: string, skip?: Skip): Picked | undefined {

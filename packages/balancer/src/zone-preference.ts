@@ -59,6 +59,14 @@ class ZonePreference implements Balancer {
     this.#minNodes = minNodes;
   }
 
+  get ejected(): readonly ServiceNode[] | undefined {
+    return this.#inner.ejected;
+  }
+
+  get warming(): readonly ServiceNode[] | undefined {
+    return this.#inner.warming;
+  }
+
   pick(nodes: readonly ServiceNode[], key?: string, skip?: Skip): Picked | undefined {
     if (nodes !== this.#nodes) this.#update(nodes);
     this.#skip = skip;

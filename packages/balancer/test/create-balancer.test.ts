@@ -23,6 +23,26 @@ test("nothing is around an algorithm unless it is asked for", () => {
   assert.deepEqual(ids, ["n0", "n1", "n0", "n1"]);
 });
 
+test("who is ejected and who is warming is seen from outside, whatever is around", () => {
+  let nowMs = 0;
+  const monotonicMs = (): number => nowMs;
+  const all = createBalancer("p2c", {
+    outlierEjection: { consecutiveFailures: 1, maxEjectedShare: 1, monotonicMs },
+    slowStart: { monotonicMs },
+    zonePreference: { zone: "a" },
+  });
+  all.pick(weighted([1]));
+  nowMs += 1;
+  const nodes = weighted([1, 1]);
+  all.pick(nodes, undefined, ({ id }) => id !== "n0")?.done("timeout", 1);
+  assert.deepEqual(all.ejected, [nodes[0]]);
+  assert.deepEqual(all.warming, [nodes[1]]);
+  const plain = createBalancer("p2c", { zonePreference: { zone: "a" } });
+  assert.deepEqual([plain.ejected, plain.warming], [undefined, undefined]);
+  const slow = createBalancer("p2c", { slowStart: {} });
+  assert.deepEqual([slow.ejected, slow.warming], [undefined, []]);
+});
+
 describe("a wrong option is refused with its name, what it must be, and what it is", () => {
   const wrong = (value: unknown): number => value as number;
   test.each<[unknown, BalancerOptions, string]>([
@@ -65,6 +85,11 @@ describe("a wrong option is refused with its name, what it must be, and what it 
     ],
     [
       "chash",
+      { outlierEjection: { onEjected: wrong(1) as unknown as () => void } },
+      "outlierEjection.onEjected must be a function, got 1",
+    ],
+    [
+      "p2c",
       { outlierEjection: { maxEjectedShare: 1.1 } },
       "outlierEjection.maxEjectedShare must be a number from 0 to 1, got 1.1",
     ],

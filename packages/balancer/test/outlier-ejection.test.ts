@@ -259,6 +259,61 @@ describe("bounds", () => {
   });
 });
 
+describe("what is told", () => {
+  function telling(
+    options: OutlierEjectionOptions = {},
+    weights?: readonly number[],
+  ): [Rig, string[]] {
+    const told: string[] = [];
+    const rig = new Rig(
+      {
+        onEjected: ({ node, cause, forMs }) => told.push(`${node.id} out, ${cause}, ${forMs} ms`),
+        onReturned: ({ id }) => told.push(`${id} back`),
+        ...options,
+      },
+      weights,
+    );
+    return [rig, told];
+  }
+
+  test("each ejection with its cause and time, and the return at the first pick after it", () => {
+    const [rig, told] = telling({ consecutiveFailures: 2, ejectionMs: 1_000 });
+    rig.send(50, rig.fails("n1"));
+    assert.deepEqual(told, ["n1 out, failures, 1000 ms"]);
+    rig.clock.nowMs += 1_000;
+    assert.equal(told.length, 1);
+    rig.send(1);
+    assert.deepEqual(told.splice(0), ["n1 out, failures, 1000 ms", "n1 back"]);
+    rig.send(50, rig.fails("n1"));
+    assert.deepEqual(told.splice(0), ["n1 out, failures, 2000 ms"]);
+    rig.clock.nowMs += 2_000;
+    assert.equal(rig.out, "");
+    assert.deepEqual(told, ["n1 back"]);
+  });
+
+  test("an ejection by the rate of success, and none that the bounds forbid", () => {
+    const [rig, told] = telling({ consecutiveFailures: 0 }, [1, 1, 1, 1, 1, 1, 1, 1]);
+    rig.send(8 * 150, rig.fails("n1"));
+    rig.clock.nowMs += 10_000;
+    rig.send(1);
+    assert.deepEqual(told, ["n1 out, success_rate, 30000 ms"]);
+    rig.send(8 * 150, rig.fails("n2"));
+    rig.clock.nowMs += 10_000;
+    rig.send(1);
+    assert.equal(told.length, 1);
+  });
+
+  test("not of a node that leaves while it is out", () => {
+    const [rig, told] = telling({ consecutiveFailures: 1 });
+    rig.send(5, rig.fails("n1"));
+    rig.nodes = rig.nodes.filter(({ id }) => id !== "n1");
+    rig.send(1);
+    rig.clock.nowMs += 1_000_000;
+    rig.send(1);
+    assert.deepEqual(told, ["n1 out, failures, 30000 ms"]);
+  });
+});
+
 describe("updates", () => {
   test("a node stays out over updates, and is let in when it moved or is gone and back", () => {
     const rig = new Rig({ consecutiveFailures: 1 });

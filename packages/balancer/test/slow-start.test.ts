@@ -67,6 +67,28 @@ test.each<[number, SlowStartOptions, number]>([
   assert.ok(Math.abs(shareAfter(ageMs, options) - (5 * part) / (4 + part)) < 0.05);
 });
 
+test("warming lists who is new, until the time is over or they leave", () => {
+  const [, create] = algorithms[0] ?? [];
+  assert.ok(create !== undefined);
+  const balancer = slowStart(create(), { monotonicMs: clock.monotonicMs, windowMs: 1_000 });
+  const warming = (): string => balancer.warming.map(({ id }) => id).join(" ");
+  balancer.pick(weighted([1, 1]));
+  assert.equal(warming(), "");
+  balancer.pick(weighted([1, 1, 1]));
+  clock.nowMs += 500;
+  balancer.pick(four);
+  assert.equal(warming(), "n2 n3");
+  clock.nowMs += 499;
+  assert.equal(warming(), "n2 n3");
+  clock.nowMs += 1;
+  assert.equal(warming(), "n3");
+  balancer.pick(weighted([1, 1, 1, 0]));
+  assert.equal(warming(), "");
+  balancer.pick(four);
+  clock.nowMs += 500;
+  assert.equal(warming(), "");
+});
+
 describe("who starts slowly", () => {
   function firstShare(lists: readonly ReturnType<typeof weighted>[]): number {
     const [, create] = algorithms[0] ?? [];
