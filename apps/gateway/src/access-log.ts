@@ -1,4 +1,4 @@
-import type { AccessLine } from "./gateway.ts";
+import type { AccessLine } from "./gateway-contract.ts";
 import type { LogOutput } from "./log-output.ts";
 
 /** What JSON writes as it is. */

@@ -5,55 +5,16 @@ import { type AdminListener, startAdmin } from "./admin/listener.ts";
 import type { GatewayConfig, ListenConfig } from "./config/gateway-config.ts";
 import { failureReply, type RequestContext, routeRequest } from "./forwarding.ts";
 import type { Front } from "./front.ts";
+import type { Gateway, GatewayDeps, GatewayParts } from "./gateway-contract.ts";
 import { ListenError } from "./listen-error.ts";
 import { Listeners, type OpenListener, sameAddress } from "./listeners.ts";
 import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
-import { connectWith, type ConnectRegistry } from "./registry-connection.ts";
-import type { RegistryFactories } from "./registry-factory.ts";
+import { connectWith } from "./registry-connection.ts";
 import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
 import { TicketSecret } from "./ticket-secret.ts";
 
 /** How long a reload waits for the services it adds before it takes over, in ms. */
 const settleMs = 5_000;
-
-/** What a gateway needs besides its configuration. */
-export interface GatewayDeps {
-  readonly registries: RegistryFactories;
-  /** One line per finished request when `access_log` is on. */
-  readonly onAccess?: ((line: AccessLine) => void) | undefined;
-}
-
-/** One finished request. */
-export interface AccessLine {
-  readonly method: string;
-  readonly target: string;
-  readonly status: number;
-  readonly elapsedMs: number;
-  readonly attempts: number;
-  readonly node?: string | undefined;
-  readonly route?: string | undefined;
-  readonly service?: string | undefined;
-  readonly remoteAddress: string;
-}
-
-/** A running gateway. */
-export interface Gateway extends AsyncDisposable {
-  /** Addresses bound, in the order of `listen`. */
-  readonly addresses: readonly ListenAddress[];
-  readonly adminAddress: ListenAddress | undefined;
-  readonly config: GatewayConfig;
-  /**
-   * Goes over to another configuration: builds it in full, then swaps. Running requests finish.
-   * Registries whose configuration did not change keep their watches, balancers their turns.
-   *
-   * @throws {@link ListenError} when a new address is taken; DiscoveryError. Nothing changed then.
-   */
-  reload(config: GatewayConfig): Promise<void>;
-  /** Notes a reload that failed before {@link reload}: shown on the status page and in metrics. */
-  noteRefusedReload(reason: string): void;
-  /** Stops: idle at once, otherwise running requests have `drainMs` (default: `drain_timeout`). */
-  close(options?: { readonly drainMs?: number | undefined }): Promise<void>;
-}
 
 /**
  * Starts a gateway. Resolves when its listeners are open; registries may be down.
@@ -62,22 +23,6 @@ export interface Gateway extends AsyncDisposable {
  */
 export function startGateway(config: GatewayConfig, deps: GatewayDeps): Promise<Gateway> {
   return startGatewayWith(config, deps, {});
-}
-
-/** What is different about a gateway that is one of several processes. */
-export interface GatewayParts {
-  /** Who takes the requests. Default: the listeners of this process. */
-  readonly front?: ((listeners: Listeners, metrics: () => GatewayMetrics) => Front) | undefined;
-  /** Default: the registries themselves. */
-  readonly connect?: ConnectRegistry | undefined;
-  /** Addresses that other processes of this gateway listen on. */
-  readonly ownElsewhere?: (() => readonly ListenAddress[]) | undefined;
-  /** Whether the processes share ports by the kernel's means. Default `false`. */
-  readonly reusePort?: boolean | undefined;
-  /** Followed, and renewed by others. Default: one of this process's own, renewed every hour. */
-  readonly ticketSecret?: TicketSecret | undefined;
-  /** How far into its turn each balancer starts, 0 to 1. Default 0. */
-  readonly stagger?: number | undefined;
 }
 
 /** {@link startGateway}, for one of several processes. */
@@ -189,6 +134,10 @@ class RunningGateway implements Gateway {
           stagger: this.#parts.stagger,
           ownListeners: own,
           onAttempt: (pool, outcome) => this.#metrics.attempt(pool, outcome),
+          nodeEvents: {
+            ejected: (registry, service) => this.#metrics.ejected(registry, service),
+            changed: (change) => this.#deps.onNodeChange?.(change),
+          },
         },
         previous,
       );

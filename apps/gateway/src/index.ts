@@ -1,4 +1,5 @@
-export { type AccessLine, type Gateway, type GatewayDeps, startGateway } from "./gateway.ts";
+export type { AccessLine, Gateway, GatewayDeps } from "./gateway-contract.ts";
+export { startGateway } from "./gateway.ts";
 export { ListenError } from "./listen-error.ts";
 export { type ConfigSource, loadConfig, type LoadedConfig } from "./config/load.ts";
 export { formatProblem, type Problem } from "./config/problem.ts";

@@ -10,6 +10,7 @@ import { type Logger, pino } from "pino";
 
 import { showAddress } from "./address.ts";
 import type { LogOutput } from "./log-output.ts";
+import type { NodeChange } from "./upstream/node-change.ts";
 
 /** Shortest time between two lines about one registry failing in one way, in ms. */
 const repeatMs = 30_000;
@@ -103,12 +104,31 @@ export function logDiscovery(log: Logger, signal: AbortSignal): void {
   );
 }
 
+/** Writes a line for each node that is ejected or used again; `worker` says by whom, counted from 1. */
+export function nodeChangeLog(log: Logger): (change: NodeChange, worker?: number) => void {
+  return ({ registry, service, node, change, cause, forMs, untold }, worker) => {
+    const line = {
+      registry,
+      service,
+      node: shownNode(node),
+      cause,
+      for_ms: forMs,
+      worker,
+      untold: untold === 0 ? undefined : untold,
+    };
+    if (change === "ejected") log.warn(line, "node ejected, its requests fail");
+    else log.info(line, "node used again");
+  };
+}
+
 /** Ids and addresses only: what else a node's owner put into its record may be no business of a log. */
 function shown(nodes: readonly ServiceNode[]): readonly string[] {
-  const texts = nodes.slice(0, mostShown).map(({ id, host, port }) => {
-    const address = showAddress({ host, port });
-    return id === address ? address : `${id} at ${address}`;
-  });
+  const texts = nodes.slice(0, mostShown).map(shownNode);
   const more = nodes.length - mostShown;
   return more > 0 ? [...texts, `${more} more`] : texts;
+}
+
+function shownNode({ id, host, port }: Pick<ServiceNode, "id" | "host" | "port">): string {
+  const address = showAddress({ host, port });
+  return id === address ? address : `${id} at ${address}`;
 }

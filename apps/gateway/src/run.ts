@@ -5,8 +5,9 @@ import { showAddress } from "./address.ts";
 import { type ConfigSource, loadConfig, type LoadedConfig } from "./config/load.ts";
 import { formatProblem, type Problem } from "./config/problem.ts";
 import { watchFiles } from "./file-watch.ts";
-import { type Gateway, type GatewayDeps, startGateway, startGatewayWith } from "./gateway.ts";
-import { logDiscovery } from "./log.ts";
+import type { Gateway, GatewayDeps } from "./gateway-contract.ts";
+import { startGateway, startGatewayWith } from "./gateway.ts";
+import { logDiscovery, nodeChangeLog } from "./log.ts";
 import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
 import { WorkerPool } from "./workers/worker-pool.ts";
 
@@ -61,7 +62,7 @@ export async function runGateway(
   logDiscovery(log, stopping.signal);
   for (const warning of loaded.warnings) log.warn(formatProblem(warning));
   const config = loaded.config!;
-  const deps = { registries, onAccess };
+  const deps = { registries, onAccess, onNodeChange: nodeChangeLog(log) };
   let workers: WorkerPool | undefined;
   const gateway = await (config.workers === 1
     ? startGateway(config, deps)

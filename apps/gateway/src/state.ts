@@ -13,7 +13,8 @@ import type {
 import type { ConnectRegistry, RegistryConnection } from "./registry-connection.ts";
 import { createRouter, type Router } from "./routing/router.ts";
 import { type AddressPolicy, addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
-import { NodePool } from "./upstream/node-pool.ts";
+import { type NodeEvents, toldOf } from "./upstream/node-change.ts";
+import { nameOf, NodePool, registryOf } from "./upstream/node-pool.ts";
 import { staggered } from "./upstream/staggered.ts";
 import { Upstream } from "./upstream/upstream.ts";
 
@@ -39,6 +40,8 @@ export interface StateParts {
   readonly stagger?: number | undefined;
   readonly ownListeners: readonly OwnListener[];
   readonly onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void;
+  /** Told by balancers, which live on through reloads. */
+  readonly nodeEvents: NodeEvents;
 }
 
 /**
@@ -71,9 +74,11 @@ export async function buildState(
         const known = previous?.pools.get(key);
         const { type, balancing } = route.upstream;
         const isSame = known?.type === type && isDeepStrictEqual(known.balancing, balancing);
+        const where = { registry: registryOf(source), service: nameOf(key, source) };
+        const told = toldOf(parts.nodeEvents, where, balancing);
         const balancer = isSame
           ? known.balancer
-          : staggered(createBalancer(type, balancing), type, parts.stagger ?? 0);
+          : staggered(createBalancer(type, told), type, parts.stagger ?? 0);
         pool = new NodePool({ key, source, view, type, balancing, balancer, policy });
         pools.set(key, pool);
       }

@@ -179,3 +179,20 @@ routes:
     'rollcall_upstream_attempts_total{registry="fixed",service="route:one",outcome="ok"} 1',
   );
 });
+
+test("attempts at nodes of a service in a scope are counted under its full name", async () => {
+  const node = await echoNode("n");
+  const backend = memoryBackend();
+  const scope = { namespace: "blue" };
+  const id = `127.0.0.1:${node.port}`;
+  backend.put("S", id, { node: { service: "S", id, host: "127.0.0.1", port: node.port } }, scope);
+  const { admin, get } = await gatewayUnderTest(
+    head.replace("eureka: { host", "consul: { servers") +
+      "routes: [{ id: r, uri: /, upstream: { service_name: S, discovery_type: consul, discovery_args: { namespace: blue } } }]\n",
+    backend,
+  );
+  expect((await get("/")).status).toBe(200);
+  expect((await admin("/metrics")).text).toContain(
+    'rollcall_upstream_attempts_total{registry="consul",service="S?namespace=blue",outcome="ok"} 1',
+  );
+});

@@ -22,6 +22,7 @@ import {
   type RegistryFactories,
   startGateway,
 } from "../src/index.ts";
+import type { NodeChange } from "../src/upstream/node-change.ts";
 import { testDirectory } from "./config-file.ts";
 
 /** A gateway in this process, on free ports, with registries in memory. */
@@ -30,6 +31,7 @@ export interface GatewayUnderTest {
   /** What every configured registry stands on. */
   readonly backend: MemoryBackend;
   readonly access: readonly AccessLine[];
+  readonly changes: readonly NodeChange[];
   /** How often a registry was made. */
   readonly made: () => number;
   readonly config: (text: string) => GatewayConfig;
@@ -78,6 +80,7 @@ export async function gatewayUnderTest(
 ): Promise<GatewayUnderTest> {
   const directory = testDirectory();
   const access: AccessLine[] = [];
+  const changes: NodeChange[] = [];
   let made = 0;
   const registries = inMemory(({ name }) => {
     made += 1;
@@ -93,12 +96,14 @@ export async function gatewayUnderTest(
   const gateway = await startGateway(config(text), {
     registries,
     onAccess: (line) => access.push(line),
+    onNodeChange: (change) => changes.push(change),
   });
   onTestFinished(() => gateway.close({ drainMs: 0 }));
   return {
     gateway,
     backend,
     access,
+    changes,
     made: () => made,
     config,
     get: (target, options) => send(gateway.addresses[0]!.port, target, options),

@@ -68,6 +68,7 @@ test("services that were silent before are not waited for, new ones are", async 
     connect: connectWith(inMemory(() => memoryRegistry({ backend }))),
     ownListeners: [],
     onAttempt: () => undefined,
+    nodeEvents: { ejected: () => undefined, changed: () => undefined },
   };
   const before = await buildState(under.config(`routes: [${user}]\n`), parts);
   const same = await buildState(under.config(`routes: [${user}]\n`), parts, before);

@@ -83,6 +83,40 @@ describe("workers", () => {
     expect(gateway.out()).toContain("worker ended by SIGKILL");
   });
 
+  test("each judges nodes by its own requests; what they say is put together", async () => {
+    const [good, bad] = [
+      await echoNode("good"),
+      await echoNode("bad", (_request, response) => response.writeHead(500).end()),
+    ];
+    const nodes = `"127.0.0.1:${good.port}": 1, "127.0.0.1:${bad.port}": 1`;
+    const gateway = await workersUnderTest(
+      `workers: 2\nroutes: [{ id: x, uri: /x, upstream: { nodes: { ${nodes} }, outlier_ejection: { consecutive_failures: 2, ejection_time: 600 } } }]\n`,
+    );
+    await gateway.serving(2);
+    const ejected = (): readonly Record<string, unknown>[] =>
+      gateway.lines().filter(({ msg }) => msg === "node ejected, its requests fail");
+    // Each request comes over another connection, to whichever worker.
+    await until(async () => {
+      await send(gateway.listen, "/x");
+      return ejected().length > 0;
+    }, "one to eject it");
+    const [line] = ejected();
+    const id = `127.0.0.1:${bad.port}`;
+    const where = { registry: "fixed", service: "route:x", node: id };
+    expect(line).toMatchObject({ ...where, level: "warn", cause: "failures", for_ms: 600_000 });
+    await until(async () => {
+      await send(gateway.listen, "/x");
+      return ejected().length > 1;
+    }, "the other to eject it");
+    expect(new Set(ejected().map(({ worker }) => worker))).toEqual(new Set([1, 2]));
+    const status = (await send(gateway.admin, "/v1/status")).json();
+    const node = status.services[0].nodes.find((one: { id: string }) => one.id === id);
+    expect(node).toMatchObject({ ejected: true, ejected_workers: 2, warming: false });
+    expect((await send(gateway.admin, "/")).text).toContain("weight 1, ejected by 2 of 2 workers");
+    expect(await gateway.metric("rollcall_upstream_ejections_total")).toBe(2);
+    expect(await gateway.metric("rollcall_upstream_nodes")).toBe(1);
+  });
+
   test("one that is told to end finishes its requests and is replaced meanwhile", async () => {
     let finish: (() => void) | undefined;
     const node = await echoNode("slow", (_request, response) => {

@@ -31,7 +31,7 @@ export async function answerAdmin(
         return {
           status: 200,
           type: "text/html; charset=utf-8",
-          body: statusPage(gatewayStatus(view)),
+          body: statusPage(await gatewayStatus(view)),
         };
       case "healthz":
         return json(200, { status: "ok" });
@@ -53,7 +53,7 @@ export async function answerAdmin(
       : json(200, dump);
   }
   if (name === undefined) {
-    if (collection === "status") return json(200, gatewayStatus(view));
+    if (collection === "status") return json(200, await gatewayStatus(view));
     if (collection === "routes") return json(200, shown(written.routes));
     if (collection === "upstreams") return json(200, shown(written.upstreams));
     if (collection === "services") return json(200, shown(written.services));

@@ -19,7 +19,7 @@ export function statusPage(status: GatewayStatus): string {
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; }
 table { border-collapse: collapse; margin-bottom: 2rem; }
 th, td { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #ddd; }
-.fresh, .up { color: #17692b; } .stale, .pending, .held { color: #8a5a00; } .bad, .down { color: #a11; }
+.fresh, .up { color: #17692b; } .stale, .pending, .held, .warming { color: #8a5a00; } .bad, .down, .ejected { color: #a11; }
 </style>
 </head>
 <body>
@@ -30,7 +30,7 @@ ${reloaded}
 ${workersLine(status)}<h2>Services</h2>
 <table>
 <tr><th>Service</th><th>Registry</th><th>State</th><th>Nodes</th></tr>
-${status.services.map(serviceRow).join("\n")}
+${status.services.map((service) => serviceRow(service, status.workers?.length)).join("\n")}
 </table>
 <h2>Routes</h2>
 <table>
@@ -53,7 +53,8 @@ function workersLine({ workers }: GatewayStatus): string {
   return `<p>Workers: ${escape(texts.join(", ") || "none")}.</p>\n`;
 }
 
-function serviceRow(service: ServiceStatus): string {
+/** @param workers  How many worker processes there are. */
+function serviceRow(service: ServiceStatus, workers: number | undefined): string {
   const notes = [
     service.origin === "disk" ? "from disk" : "",
     service.stale_since === undefined ? "" : `since ${service.stale_since}`,
@@ -61,10 +62,17 @@ function serviceRow(service: ServiceStatus): string {
     service.denied > 0 ? `${service.denied} denied by address rules` : "",
     service.rejected > 0 ? `${service.rejected} unreadable records` : "",
   ].filter((note) => note !== "");
-  const nodes = service.nodes.map(
-    ({ address, status, weight, held }) =>
-      `<div class="${escape(held ? "held" : status)}">${escape(address)} ${escape(status)}, weight ${weight}${held ? ", held" : ""}</div>`,
-  );
+  const nodes = service.nodes.map((node) => {
+    const { address, status, weight, held, ejected, ejected_workers: by, warming } = node;
+    const marks = [
+      held ? "held" : "",
+      ejected ? (by === undefined ? "ejected" : `ejected by ${by} of ${workers} workers`) : "",
+      warming ? "warming" : "",
+    ].filter((mark) => mark !== "");
+    const look = ejected ? "ejected" : held ? "held" : warming ? "warming" : status;
+    const texts = [`${address} ${status}`, `weight ${weight}`, ...marks];
+    return `<div class="${escape(look)}">${escape(texts.join(", "))}</div>`;
+  });
   return `<tr><td>${escape(service.service)}</td><td>${escape(service.registry)}</td><td class="${service.state}">${service.state}${notes.length > 0 ? `<br>${escape(notes.join("; "))}` : ""}</td><td>${nodes.join("") || "none"}</td></tr>`;
 }
 

@@ -34,6 +34,12 @@ export interface ServiceStatus {
     readonly status: string;
     readonly weight: number;
     readonly held: boolean;
+    /** Left out because its requests failed, by at least one process. */
+    readonly ejected: boolean;
+    /** By how many worker processes, when there are any. */
+    readonly ejected_workers?: number | undefined;
+    /** New, so it gets a part of its weight, from at least one process. */
+    readonly warming: boolean;
   }[];
 }
 
@@ -44,9 +50,10 @@ export function isReady({ state, workers }: Pick<AdminView, "state" | "workers">
 }
 
 /** Gathers {@link GatewayStatus}. */
-export function gatewayStatus(view: AdminView): GatewayStatus {
+export async function gatewayStatus(view: AdminView): Promise<GatewayStatus> {
   const { state, metrics, addresses, workers } = view;
   const { lastReload } = metrics;
+  const standings = await metrics.standings();
   return {
     ready: isReady(view),
     listen: addresses.map(showAddress),
@@ -57,6 +64,7 @@ export function gatewayStatus(view: AdminView): GatewayStatus {
     workers: workers?.list(),
     services: [...state.pools.values()].map((pool): ServiceStatus => {
       const { snapshot } = pool.view;
+      const { ejected, warming } = standings.of(pool.key);
       const held = new Set(snapshot.held.map(({ id }) => id));
       return {
         registry: snapshot.registry,
@@ -76,6 +84,9 @@ export function gatewayStatus(view: AdminView): GatewayStatus {
           status: node.status,
           weight: node.weight,
           held: held.has(node.id),
+          ejected: ejected.has(node.id),
+          ejected_workers: workers === undefined ? undefined : ejected.get(node.id),
+          warming: warming.has(node.id),
         })),
       };
     }),

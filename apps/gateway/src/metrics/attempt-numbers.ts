@@ -70,8 +70,7 @@ export class AttemptNumbers {
   }
 
   #find(pool: NodePool): ServiceNumbers {
-    const registry = pool.source.kind === "service" ? pool.source.registry : "fixed";
-    const numbers = this.#meet(registry, pool.name);
+    const numbers = this.#meet(pool.registry, pool.name);
     this.#byPool.set(pool, numbers);
     return numbers;
   }

@@ -1,15 +1,19 @@
 import type { AttemptOutcome, Completed } from "@rollcall/proxy";
-import { collectDefaultMetrics, Counter, Gauge, type Metric, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, type Metric, Registry } from "prom-client";
 
 import type { GatewayConfig } from "../config/gateway-config.ts";
 import type { RequestContext } from "../forwarding.ts";
 import type { GatewayState } from "../state.ts";
-import type { NodePool } from "../upstream/node-pool.ts";
+import { nameOf, type NodePool, registryOf } from "../upstream/node-pool.ts";
+import { JointStandings, type Standing, standingsOf } from "../upstream/standing.ts";
 import { AttemptNumbers, type AttemptsTaken, keyOf } from "./attempt-numbers.ts";
 import { certificateEnds } from "./certificate-ends.ts";
+import { nodeValues, staleValues, stateValues } from "./discovery-values.ts";
+import { EjectionNumbers, type EjectionsTaken } from "./ejection-numbers.ts";
 import { HandshakeNumbers, type HandshakeResult } from "./handshake-numbers.ts";
 import { type ProcessFigures, renderTogether } from "./process-figures.ts";
 import { RequestNumbers, type RequestsTaken, type Value } from "./request-numbers.ts";
+import { standingValues } from "./standing-values.ts";
 
 /** What is measured when somebody asks, rather than counted as it happens. */
 export interface MetricsSource {
@@ -21,6 +25,7 @@ export interface MetricsSource {
 export interface NumbersTaken {
   readonly requests: readonly RequestsTaken[];
   readonly attempts: readonly AttemptsTaken[];
+  readonly ejections: readonly EjectionsTaken[];
   readonly handshakes: Readonly<Record<HandshakeResult, number>>;
 }
 
@@ -31,6 +36,8 @@ export interface WorkerNumbers {
     readonly first: ProcessFigures;
     readonly others: readonly ProcessFigures[];
   }>;
+  /** Of each worker, as it said last. */
+  standings(): readonly (readonly Standing[])[];
   serving(): number;
   restarts(): number;
 }
@@ -47,14 +54,17 @@ export class GatewayMetrics {
   readonly #registry = new Registry();
   readonly #requests = new RequestNumbers();
   readonly #attempts = new AttemptNumbers();
+  readonly #ejections = new EjectionNumbers();
   readonly #handshakes = new HandshakeNumbers();
   readonly #reloads: Counter<"result">;
+  readonly #source: () => MetricsSource;
   readonly #workers: WorkerNumbers | undefined;
   #lastReload: ReloadNote | undefined;
 
   /** @param workers  Who takes the requests, when not this process. */
   constructor(source: () => MetricsSource, workers?: WorkerNumbers) {
     const registers = [this.#registry];
+    this.#source = source;
     this.#workers = workers;
     if (workers === undefined) collectDefaultMetrics({ register: this.#registry });
     else this.#observeWorkers(workers);
@@ -75,6 +85,12 @@ export class GatewayMetrics {
       "counter",
       "Attempts to have a node answer, by how they ended.",
       () => this.#attempts.totals(),
+    );
+    this.#numbers(
+      "rollcall_upstream_ejections_total",
+      "counter",
+      "How often a node was left out because its requests failed.",
+      () => this.#ejections.totals(),
     );
     this.#numbers(
       "rollcall_tls_handshakes_total",
@@ -113,17 +129,36 @@ export class GatewayMetrics {
     return `${await this.#registry.metrics()}\n${await renderTogether(first, others)}`;
   }
 
+  /** Which nodes are treated apart now. */
+  async standings(): Promise<JointStandings> {
+    await this.#workers?.collect();
+    return this.#standings;
+  }
+
+  /** Those of this process alone. */
+  get ownStandings(): readonly Standing[] {
+    // A worker may be asked before it has built anything.
+    const { state } = this.#source() as { readonly state?: GatewayState };
+    return state === undefined ? [] : standingsOf(state.pools.values());
+  }
+
+  get #standings(): JointStandings {
+    return new JointStandings(this.#workers?.standings() ?? [this.ownStandings]);
+  }
+
   /** Takes out what was counted; counting starts anew. */
   take(): NumbersTaken {
     return {
       requests: this.#requests.take(),
       attempts: this.#attempts.take(),
+      ejections: this.#ejections.take(),
       handshakes: this.#handshakes.take(),
     };
   }
 
   /** Adds what another process has taken out. */
-  merge({ requests, attempts, handshakes }: NumbersTaken): void {
+  merge({ requests, attempts, ejections, handshakes }: NumbersTaken): void {
+    this.#ejections.merge(ejections);
     this.#handshakes.merge(handshakes);
     this.#requests.merge(requests);
     this.#attempts.merge(attempts);
@@ -141,6 +176,10 @@ export class GatewayMetrics {
     this.#attempts.add(pool, outcome);
   }
 
+  ejected(registry: string, service: string): void {
+    this.#ejections.add(registry, service);
+  }
+
   /** @param refused  Why nothing changed. */
   reloaded(refused?: string): void {
     this.#lastReload = { at: Date.now(), refused };
@@ -150,52 +189,45 @@ export class GatewayMetrics {
   /** Series of routes and services that a reload took away would stay for ever. */
   forgetAllBut(config: GatewayConfig): void {
     this.#requests.keep(new Set(["", ...config.routes.map(({ id }) => id)]));
-    const services = config.routes.map(({ upstream: { key, source } }) =>
-      source.kind === "service" ? keyOf(source.registry, source.service) : keyOf("fixed", key),
-    );
-    this.#attempts.keep(new Set(services));
+    const services = config.routes.map(({ upstream: { key, source, balancing } }) => ({
+      registry: registryOf(source),
+      service: nameOf(key, source),
+      ejects: balancing.outlierEjection !== undefined,
+    }));
+    this.#attempts.keep(new Set(services.map(({ registry, service }) => keyOf(registry, service))));
+    this.#ejections.keep(services.filter(({ ejects }) => ejects));
   }
 
   #observe(source: () => MetricsSource): void {
-    this.#gauge("rollcall_discovery_nodes", "Nodes of a service, by state.", (set) => {
-      for (const { pool, labels } of services(source())) {
-        const { nodes, all, held } = pool.view.snapshot;
-        set(nodes.length, { ...labels, state: "routable" });
-        set(all.length, { ...labels, state: "all" });
-        set(held.length, { ...labels, state: "held" });
-        set(pool.denied, { ...labels, state: "denied" });
-      }
-    });
-    this.#gauge("rollcall_discovery_state", "1 for the state the service is in.", (set) => {
-      for (const { pool, labels } of services(source())) {
-        for (const state of ["pending", "fresh", "stale"]) {
-          set(pool.view.snapshot.state === state ? 1 : 0, { ...labels, state });
-        }
-      }
-    });
+    const pools = (): Iterable<NodePool> => source().state.pools.values();
+    const nodes = "Nodes of a service, by state.";
+    this.#numbers("rollcall_discovery_nodes", "gauge", nodes, () => nodeValues(pools()));
+    const states = "1 for the state the service is in.";
+    this.#numbers("rollcall_discovery_state", "gauge", states, () => stateValues(pools()));
     const age = "How long the registry has not confirmed the nodes; 0 while it does.";
-    this.#gauge("rollcall_discovery_stale_seconds", age, (set) => {
-      for (const { pool, labels } of services(source())) {
-        const { staleSince = Date.now() } = pool.view.snapshot;
-        set(Math.max(0, Date.now() - staleSince) / 1000, labels);
-      }
-    });
-    this.#gauge("rollcall_requests_in_flight", "Requests being served now.", (set) => {
-      set(source().inFlight, {});
-    });
+    this.#numbers("rollcall_discovery_stale_seconds", "gauge", age, () => staleValues(pools()));
+    const apart =
+      "Nodes that are ejected (their requests failed) or warming (new), in at least one process.";
+    this.#numbers("rollcall_upstream_nodes", "gauge", apart, () =>
+      standingValues(pools(), this.#standings),
+    );
+    const inFlight = "Requests being served now.";
+    this.#number("rollcall_requests_in_flight", "gauge", inFlight, () => source().inFlight);
     const last = "1 unless the last reload was refused.";
-    this.#gauge("rollcall_config_last_reload_successful", last, (set) => {
-      set(this.#lastReload?.refused === undefined ? 1 : 0, {});
-    });
+    this.#number("rollcall_config_last_reload_successful", "gauge", last, () =>
+      this.#lastReload?.refused === undefined ? 1 : 0,
+    );
   }
 
   #observeWorkers(workers: WorkerNumbers): void {
-    this.#gauge("rollcall_workers", "Worker processes that take requests.", (set) => {
-      set(workers.serving(), {});
-    });
-    const name = "rollcall_worker_restarts_total";
+    const serving = "Worker processes that take requests.";
+    this.#number("rollcall_workers", "gauge", serving, () => workers.serving());
     const help = "Worker processes that ended unasked and were replaced.";
-    this.#numbers(name, "counter", help, () => [{ value: workers.restarts(), labels: {} }]);
+    this.#number("rollcall_worker_restarts_total", "counter", help, () => workers.restarts());
+  }
+
+  #number(name: string, type: "counter" | "gauge", help: string, value: () => number): void {
+    this.#numbers(name, type, help, () => [{ value: value(), labels: {} }]);
   }
 
   /** A metric that is counted as plain numbers, and written out when somebody asks. */
@@ -214,33 +246,4 @@ export class GatewayMetrics {
     // The registry asks for no more than this; its own classes hash the labels with each request.
     this.#registry.registerMetric(metric as unknown as Metric);
   }
-
-  /** A gauge whose values are read when somebody asks. */
-  #gauge(
-    name: string,
-    help: string,
-    collect: (set: (value: number, labels: Labels) => void) => void,
-  ): void {
-    const gauge = new Gauge({
-      name,
-      help,
-      labelNames: ["registry", "service", "state"],
-      registers: [],
-      collect() {
-        gauge.reset();
-        collect((value, labels) => gauge.set(labels, value));
-      },
-    });
-    this.#registry.registerMetric(gauge);
-  }
-}
-
-type Labels = Record<string, string | number>;
-
-function services({ state }: MetricsSource): { pool: NodePool; labels: Labels }[] {
-  return [...state.pools.values()].flatMap((pool) =>
-    pool.source.kind === "fixed"
-      ? []
-      : [{ pool, labels: { registry: pool.source.registry, service: pool.name } }],
-  );
 }

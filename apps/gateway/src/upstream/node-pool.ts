@@ -11,6 +11,16 @@ export function showQuery({ service, scope = {} }: ServiceQuery): string {
   return `${service}?${keys.map((key) => `${key}=${scope[key]}`).join("&")}`;
 }
 
+/** As metrics and logs name where the nodes of an upstream come from. */
+export function registryOf(source: NodeSource): string {
+  return source.kind === "service" ? source.registry : "fixed";
+}
+
+/** @param key  Owner of the upstream. */
+export function nameOf(key: string, source: NodeSource): string {
+  return source.kind === "service" ? showQuery(source) : key;
+}
+
 /** The nodes of one upstream and whose turn it is among them; shared by the routes that use it. */
 export class NodePool {
   /** Owner of the upstream: `route:user`. */
@@ -48,7 +58,12 @@ export class NodePool {
 
   /** The service, and where it is meant unless that is the usual place; the owner's key for fixed nodes. */
   get name(): string {
-    return this.source.kind === "service" ? showQuery(this.source) : this.key;
+    return nameOf(this.key, this.source);
+  }
+
+  /** Name of the registry; `fixed` for fixed nodes. */
+  get registry(): string {
+    return registryOf(this.source);
   }
 
   /** Routable nodes that may be connected to; the same array while nothing in it changes. */

@@ -12,6 +12,12 @@ export function staggered(balancer: Balancer, type: BalancerType, share: number)
   if (share === 0 || (type !== "roundrobin" && type !== "least_conn")) return balancer;
   let begun = false;
   return {
+    get ejected() {
+      return balancer.ejected;
+    },
+    get warming() {
+      return balancer.warming;
+    },
     pick(nodes, key, skip) {
       if (!begun && nodes.length > 0) {
         begun = true;

@@ -4,6 +4,8 @@ import type { ListenAddress } from "@rollcall/proxy";
 import type { ConfigFiles } from "../config/gateway-config.ts";
 import type { NumbersTaken } from "../metrics/gateway-metrics.ts";
 import type { ProcessFigures } from "../metrics/process-figures.ts";
+import type { NodeChange } from "../upstream/node-change.ts";
+import type { Standing } from "../upstream/standing.ts";
 
 /*
  * What the primary and its workers say to each other: JSON over the channel that Node opens with a child.
@@ -91,7 +93,10 @@ export type ToPrimary =
       readonly numbers: NumbersTaken;
       readonly inFlight: number;
       readonly process: ProcessFigures;
+      /** Given when somebody asked. */
+      readonly standings?: readonly Standing[] | undefined;
     }
+  | { readonly kind: "node"; readonly change: NodeChange }
   /** Somebody told this worker alone to end: it takes no more connections. */
   | { readonly kind: "leaving" };
 

@@ -1,5 +1,6 @@
 import type { NumbersTaken } from "../metrics/gateway-metrics.ts";
 import { OtherFigures, OwnFigures, type ProcessFigures } from "../metrics/process-figures.ts";
+import type { Standing } from "../upstream/standing.ts";
 import type { ToPrimary } from "./protocol.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
@@ -12,6 +13,7 @@ export class WorkerCounts {
   readonly #own = new OwnFigures();
   readonly #others = new OtherFigures();
   readonly #inFlight = new Map<number, number>();
+  readonly #standings = new Map<number, readonly Standing[]>();
   #asked = 0;
 
   constructor(merge: (numbers: NumbersTaken) => void) {
@@ -20,6 +22,11 @@ export class WorkerCounts {
 
   get inFlight(): number {
     return [...this.#inFlight.values()].reduce((sum, one) => sum + one, 0);
+  }
+
+  /** What each worker said last of nodes that it treats apart. */
+  get standings(): readonly (readonly Standing[])[] {
+    return [...this.#standings.values()];
   }
 
   /** Asks every worker, and waits a little for those that are slow: theirs is what they said last. */
@@ -35,10 +42,12 @@ export class WorkerCounts {
     this.#merge(counted.numbers);
     this.#others.set(worker.id, counted.process);
     this.#inFlight.set(worker.id, counted.inFlight);
+    if (counted.standings !== undefined) this.#standings.set(worker.id, counted.standings);
   }
 
   end(worker: WorkerProcess): void {
     this.#inFlight.delete(worker.id);
+    this.#standings.delete(worker.id);
     void this.#others.end(worker.id);
   }
 }

@@ -5,6 +5,7 @@ import type { GatewayConfig, ListenConfig } from "../config/gateway-config.ts";
 import type { Front, FrontStep, FrontWorkers } from "../front.ts";
 import { ListenError } from "../listen-error.ts";
 import { sameAddress } from "../listeners.ts";
+import { nodeChangeLog } from "../log.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { GatewayState } from "../state.ts";
 import { TicketSecret } from "../ticket-secret.ts";
@@ -29,6 +30,7 @@ interface Stage {
 /** Worker processes that take the requests; this process feeds them, and leads them all to one configuration. */
 export class WorkerPool implements Front, WorkerListener {
   readonly #places: Places;
+  readonly #onNodeChange: ReturnType<typeof nodeChangeLog>;
   readonly #stopping = new AbortController();
   readonly #registries = new RegistryNumbers();
   readonly #feeds = new WorkerFeeds(this.#registries);
@@ -42,6 +44,7 @@ export class WorkerPool implements Front, WorkerListener {
 
   constructor(log: Logger, metrics: () => GatewayMetrics) {
     this.#counts = new WorkerCounts((numbers) => metrics().merge(numbers));
+    this.#onNodeChange = nodeChangeLog(log);
     this.#places = new Places({
       log,
       listener: this,
@@ -65,6 +68,7 @@ export class WorkerPool implements Front, WorkerListener {
   get workers(): FrontWorkers {
     return {
       collect: () => this.#counts.collect(this.#places.workers),
+      standings: () => this.#counts.standings,
       serving: () => this.#places.serving,
       restarts: () => this.#places.restarts,
       list: () => this.#places.list(),
@@ -110,6 +114,7 @@ export class WorkerPool implements Front, WorkerListener {
     // Before its first order, so that none of its listeners ever has another.
     if (message.kind === "hello") this.#tellTickets(worker);
     if (message.kind === "counted") this.#counts.onCounted(worker, message);
+    if (message.kind === "node") this.#onNodeChange(message.change, worker.place + 1);
     if (message.kind === "leaving") this.#places.onLeaving(worker);
   }
 

@@ -3,7 +3,8 @@ import type { ListenAddress } from "@rollcall/proxy";
 import type { GatewayConfig } from "../config/gateway-config.ts";
 import { loadConfig } from "../config/load.ts";
 import { formatProblem } from "../config/problem.ts";
-import { type Gateway, type GatewayDeps, startGatewayWith } from "../gateway.ts";
+import type { Gateway, GatewayDeps } from "../gateway-contract.ts";
+import { startGatewayWith } from "../gateway.ts";
 import { ListenError } from "../listen-error.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { OwnFigures } from "../metrics/process-figures.ts";
@@ -113,7 +114,11 @@ export class WorkerGateway {
   #start(config: GatewayConfig, { worker, workers }: Order): Promise<Gateway> {
     return startGatewayWith(
       config,
-      { registries: {} as RegistryFactories, onAccess: this.#onAccess },
+      {
+        registries: {} as RegistryFactories,
+        onAccess: this.#onAccess,
+        onNodeChange: (change) => this.#post({ kind: "node", change }),
+      },
       {
         connect: this.#fed.connect(() => this.#order!.registries),
         ownElsewhere: () => this.#order!.own,
@@ -140,16 +145,26 @@ export class WorkerGateway {
   /** @param asked  The question; 0 when nobody asks, and then nothing is said unless something was counted. */
   async #tell(asked: number): Promise<void> {
     const figures = await this.#figures.now();
-    const numbers = this.#metrics?.().take() ?? {
+    const metrics = this.#metrics?.();
+    const numbers = metrics?.take() ?? {
       requests: [],
       attempts: [],
+      ejections: [],
       handshakes: { completed: 0, failed: 0 },
     };
     const { requests, attempts, handshakes } = numbers;
     const isNew = requests.length + attempts.length + handshakes.completed + handshakes.failed > 0;
     if (asked === 0 && !isNew) return;
     const inFlight = this.#inFlight();
-    const counted = { kind: "counted", asked, numbers, inFlight, process: figures } as const;
+    const standings = asked === 0 ? undefined : metrics?.ownStandings;
+    const counted = {
+      kind: "counted",
+      asked,
+      numbers,
+      inFlight,
+      process: figures,
+      standings,
+    } as const;
     await new Promise<void>((sent) => this.#post(counted, sent));
   }
 }
