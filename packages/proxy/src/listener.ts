@@ -1,20 +1,27 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 
 import type { ListenAddress, ListenTls } from "./contract.ts";
 import { type HandshakeEvents, TlsAcceptor } from "./tls/tls-acceptor.ts";
 
-/** Who is told of connections. */
-export interface ListenerEvents extends HandshakeEvents {
+/** Who is told of connections; `port` is the listener's. */
+export interface ListenerEvents {
   /** @returns whether it is wanted; who does not want it has ended it. */
   accepted(socket: Socket): boolean;
   /** A plain one, to be served. */
-  plain(socket: Socket): void;
+  plain(socket: Socket, port: number): void;
+  /** As {@link HandshakeEvents.secured}. */
+  secured(socket: TLSSocket, transport: Socket, port: number): void;
+  /** As {@link HandshakeEvents.failed}. */
+  failed(begun: boolean): void;
 }
 
 /** One address and the connections that come to it, plain or with TLS. */
 export class Listener {
   readonly #server: Server;
-  readonly #events: ListenerEvents;
+  readonly #handshakes: HandshakeEvents;
+  /** Known to all its connections: each would have to ask the system for it. */
+  #port = 0;
   #acceptor: TlsAcceptor | undefined;
   /** Have handshakes under way with certificates that were replaced meanwhile. */
   readonly #replaced = new Set<TlsAcceptor>();
@@ -30,14 +37,17 @@ export class Listener {
     pauses: boolean,
     events: ListenerEvents,
   ) {
-    this.#events = events;
+    this.#handshakes = {
+      secured: (socket, transport) => events.secured(socket, transport, this.#port),
+      failed: (begun) => events.failed(begun),
+    };
     this.#ticketSecret = ticketSecret;
     this.setTls(tls);
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: pauses },
       (socket) => {
         if (!events.accepted(socket)) return;
-        if (this.#acceptor === undefined) events.plain(socket);
+        if (this.#acceptor === undefined) events.plain(socket, this.#port);
         else this.#acceptor.accept(socket);
       },
     );
@@ -50,12 +60,13 @@ export class Listener {
       this.#server.listen({ host, port, backlog: 4_096, reusePort }, resolve);
     });
     const bound = this.#server.address() as AddressInfo;
+    this.#port = bound.port;
     return { host: bound.address, port: bound.port };
   }
 
   /** @throws TypeError  When a certificate cannot be used; nothing changed then. */
   setTls(tls: ListenTls | undefined): void {
-    const next = tls === undefined ? undefined : new TlsAcceptor(tls, this.#events);
+    const next = tls === undefined ? undefined : new TlsAcceptor(tls, this.#handshakes);
     if (this.#ticketSecret !== undefined) next?.setTicketSecret(this.#ticketSecret);
     if (this.#acceptor !== undefined) this.#replaced.add(this.#acceptor);
     this.#acceptor = next;

@@ -142,10 +142,10 @@ class Engine implements Proxy {
 
   readonly #events: ListenerEvents = {
     accepted: (socket) => this.#accepted(socket),
-    plain: (socket) => this.#serve(socket),
-    secured: (socket, transport) => {
+    plain: (socket, port) => this.#serve(port, socket),
+    secured: (socket, transport, port) => {
       this.#handshake("completed");
-      this.#serve(transport, socket);
+      this.#serve(port, transport, socket);
     },
     failed: (begun) => {
       if (begun) this.#handshake("failed");
@@ -170,13 +170,12 @@ class Engine implements Proxy {
   }
 
   /** @param secure  Speaks TLS over `transport`. */
-  #serve(transport: Socket, secure?: Socket): void {
+  #serve(port: number, transport: Socket, secure?: Socket): void {
     if (this.#closing) {
       transport.destroy();
       return;
     }
-    (secure ?? transport).setKeepAlive(true, this.#limits.tcpKeepAliveMs);
-    const client = new ClientConnection(this.#parts, transport, secure !== undefined);
+    const client = new ClientConnection(this.#parts, transport, port, secure !== undefined);
     this.#clients.add(client);
     const onBytes = (bytes: Buffer, length: number): void => client.onBytes(bytes, length);
     if (secure === undefined) client.attach(this.#reads.adopt(transport, onBytes));

@@ -6,7 +6,8 @@ import type { RequestHead } from "../src/index.ts";
 import { requestText } from "../src/exchange/request-text.ts";
 import { receiveHead } from "../src/http1/receive-head.ts";
 import { ReceivedHead } from "../src/http1/received-head.ts";
-import { COMPLETE, type HeadLimits, INCOMPLETE, RequestScan } from "../src/http1/request-scan.ts";
+import { type HeadLimits, RequestScan } from "../src/http1/request-scan.ts";
+import { COMPLETE, INCOMPLETE } from "../src/http1/verdict.ts";
 import { forwardTo } from "./wire.ts";
 
 const limits = { maxBytes: 32_768, maxFields: 128 } as const;

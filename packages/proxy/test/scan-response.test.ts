@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 
 import { responseText } from "../src/exchange/response-text.ts";
-import { COMPLETE, type HeadLimits, INCOMPLETE } from "../src/http1/request-scan.ts";
+import type { HeadLimits } from "../src/http1/request-scan.ts";
+import { COMPLETE, INCOMPLETE } from "../src/http1/verdict.ts";
 import { MALFORMED, ResponseScan } from "../src/http1/response-scan.ts";
 
 const limits: HeadLimits = { maxBytes: 32_768, maxFields: 128 };

@@ -49,6 +49,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   /** The peer's address, when it is a trusted proxy's. */
   readonly #trustedPeer: string | undefined;
   #requests = 0;
+  #keepsAlive = false;
   /** Whether the client has said that nothing comes after its request. */
   #isLast = false;
   /** Whether the client has said all it will say. */
@@ -56,13 +57,18 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   /** For what the connection waits for while no exchange is under way. */
   #deadlineMs: number;
 
-  constructor(parts: ClientParts, socket: Socket, secure: boolean) {
+  /**
+   * @param socket  As accepted.
+   * @param port  The listener's.
+   * @param secure  Whether it carries TLS.
+   */
+  constructor(parts: ClientParts, socket: Socket, port: number, secure: boolean) {
     this.#parts = parts;
     this.#transport = socket;
     this.#socket = socket;
     this.#secure = secure;
     this.output = new ClientOutput(socket);
-    const peer = peerOf(socket, secure);
+    const peer = peerOf(socket, port, secure);
     this.#input = new RequestStream(this, peer, socket, parts.scan, parts.limits.maxHeadBytes);
     const isTrusted = parts.trusted?.trusts(peer.remoteAddress) === true;
     this.#trustedPeer = isTrusted ? peer.remoteAddress : undefined;
@@ -198,8 +204,9 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#socket.destroy();
   }
 
-  /** Looks after deadlines. */
+  /** Looks after deadlines, and after who has stayed. */
   sweep(nowMs: number): void {
+    if (!this.#keepsAlive) this.#keepAlive();
     const { exchange, phase, holdsBytes } = this.#input;
     if (exchange !== undefined) {
       if (exchange.deadlineMs <= nowMs) exchange.late(nowMs);
@@ -207,6 +214,12 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
       if (phase === "head" && holdsBytes) this.refused(408, "the request head took too long");
       else this.#socket.destroy();
     }
+  }
+
+  /** Has the kernel ask after the client: four system calls, which those who come once and leave need not pay for. */
+  #keepAlive(): void {
+    this.#keepsAlive = true;
+    this.#socket.setKeepAlive(true, this.#parts.limits.tcpKeepAliveMs);
   }
 
   /**

@@ -5,7 +5,8 @@ import type { ClientTunnel } from "../exchange/exchange-client.ts";
 import type { RequestBody } from "../exchange/request-body.ts";
 import { receiveHead } from "../http1/receive-head.ts";
 import { type Peer, ReceivedHead } from "../http1/received-head.ts";
-import { COMPLETE, INCOMPLETE, type RequestScan } from "../http1/request-scan.ts";
+import type { RequestScan } from "../http1/request-scan.ts";
+import { COMPLETE, INCOMPLETE } from "../http1/verdict.ts";
 import { HeadBuffer } from "../http1/head-buffer.ts";
 
 /** Whose requests they are. */

@@ -1,7 +1,8 @@
 import { monotonicMs } from "../clock.ts";
 import type { Attempt, AttemptOutcome, FailureReason, Forward, UpstreamNode } from "../contract.ts";
 import { isForbidden } from "../node/dial.ts";
-import type { NodeConnection, NodeUser } from "../node/node-connection.ts";
+import type { NodeConnection } from "../node/node-connection.ts";
+import type { NodeUser } from "../node/node-user.ts";
 import type { NodePool, NodeWaiter } from "../node/node-pool.ts";
 import type { TlsProfile } from "../node/tls-profile.ts";
 import type { Deadline } from "./deadline.ts";

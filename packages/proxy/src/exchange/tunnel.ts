@@ -1,6 +1,7 @@
 import { monotonicMs } from "../clock.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
-import type { NodeConnection, NodeTunnel } from "../node/node-connection.ts";
+import type { NodeConnection } from "../node/node-connection.ts";
+import type { NodeTunnel } from "../node/node-user.ts";
 import type { Deadline } from "./deadline.ts";
 import type { ClientTunnel, ExchangeClient } from "./exchange-client.ts";
 

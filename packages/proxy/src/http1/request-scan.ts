@@ -1,13 +1,8 @@
 import { COLON, CR, DOT, LF, SP, TAB, targetByte, tokenByte, valueByte } from "./char-class.ts";
-import { ConnectionOptions } from "./connection-options.ts";
-import { KnownFields, nextHash } from "./known-fields.ts";
-import { parseLength } from "./length.ts";
+import { nextHash } from "./known-fields.ts";
+import { knownFields, RequestFields } from "./request-fields.ts";
 import { Runs } from "./runs.ts";
-
-/** The head is whole and has one reading. */
-export const COMPLETE = 0;
-/** More bytes are needed. */
-export const INCOMPLETE = 1;
+import { COMPLETE, INCOMPLETE } from "./verdict.ts";
 
 /** Bounds of a head. */
 export interface HeadLimits {
@@ -15,35 +10,6 @@ export interface HeadLimits {
   readonly maxBytes: number;
   readonly maxFields: number;
 }
-
-const known = new KnownFields([
-  "host",
-  "content-length",
-  "transfer-encoding",
-  "connection",
-  "expect",
-  "upgrade",
-  "te",
-  "via",
-  "x-forwarded-for",
-  // From here on: fields of one hop, and fields that we write ourselves. They only leave.
-  "keep-alive",
-  "proxy-connection",
-  "proxy-authenticate",
-  "proxy-authorization",
-  "trailer",
-  "forwarded",
-  "x-forwarded-host",
-  "x-forwarded-port",
-  "x-forwarded-proto",
-  "x-real-ip",
-]);
-const [HOST, LENGTH, CODING, CONNECTION, EXPECT, UPGRADE, TE, VIA, FORWARDED_FOR] = [
-  1, 2, 3, 4, 5, 6, 7, 8, 9,
-] as const;
-
-/** Codings that we do not know, and a final chunked. */
-const furtherCodings = /^(?:(?!chunked)[\w!#$%&'*+.^`|~-]+[ \t]*,[ \t]*)+chunked$/;
 
 const [ZERO, ONE, NINE] = [0x30, 0x31, 0x39] as const;
 
@@ -59,11 +25,8 @@ function isDigit(byte: number): boolean {
  * final `chunked` only. The results hold until the next {@link scan}; everything is synchronous, so one
  * scanner serves all connections.
  */
-export class RequestScan {
+export class RequestScan extends RequestFields {
   readonly #limits: HeadLimits;
-  readonly #connection = new ConnectionOptions();
-  /** Why the head was refused, when it was. */
-  fault = "";
 
   /** Offset of the method. */
   start = 0;
@@ -74,39 +37,12 @@ export class RequestScan {
   targetEnd = 0;
   /** Offset of the first field. */
   fieldsStart = 0;
-  /** 1 for HTTP/1.1, 0 for HTTP/1.0. */
-  minor = 1;
-  /** Host's value; `hostEnd` 0: there is none. */
-  hostStart = 0;
-  hostEnd = 0;
-  /** Content-Length; -1: there is none. */
-  length = -1;
-  chunked = false;
-  /** Whether it waits for 100 before it sends its body. */
-  expectsContinue = false;
-  /** Whether it takes trailers. */
-  trailers = false;
-  /** Upgrade's value, when Connection names it; `upgradeEnd` 0: there is none. */
-  upgradeStart = 0;
-  upgradeEnd = 0;
   /** Lines that travel on as they are, in order. Those of Host and of the framing are written anew. */
   readonly kept: Runs = new Runs();
-  /** Values of X-Forwarded-For and of Via, in order. */
-  readonly forwardedFor: Runs = new Runs();
-  readonly via: Runs = new Runs();
 
   constructor(limits: HeadLimits) {
+    super();
     this.#limits = limits;
-  }
-
-  /** Whether the connection ends with the answer. */
-  get close(): boolean {
-    return !this.#connection.stays(this.minor);
-  }
-
-  /** Names in Connection, in lower case: those fields belong to this hop as well. */
-  get nominated(): readonly string[] {
-    return this.#connection.nominated;
   }
 
   /**
@@ -118,7 +54,7 @@ export class RequestScan {
     // RFC 9112 §2.2: one empty line before the request line is forgiven.
     if (at < to && bytes[at] === CR) {
       if (at + 1 === to) return INCOMPLETE;
-      if (bytes[at + 1] !== LF) return this.#refuse(400, "a bare CR before the request line");
+      if (bytes[at + 1] !== LF) return this.refuse(400, "a bare CR before the request line");
       at += 2;
     }
     this.start = at;
@@ -129,7 +65,7 @@ export class RequestScan {
     const missing = to < limit ? INCOMPLETE : 431;
     while (at < last && tokenByte[bytes[at]!] === 1) at += 1;
     if (at === last) return missing;
-    if (bytes[at] !== SP || at === this.start) return this.#refuse(400, "the method is malformed");
+    if (bytes[at] !== SP || at === this.start) return this.refuse(400, "the method is malformed");
     this.methodEnd = at;
     at += 1;
     this.targetStart = at;
@@ -137,10 +73,10 @@ export class RequestScan {
     if (at === last) {
       return missing === INCOMPLETE
         ? INCOMPLETE
-        : this.#refuse(414, "the request target is too long");
+        : this.refuse(414, "the request target is too long");
     }
     if (bytes[at] !== SP || at === this.targetStart) {
-      return this.#refuse(400, "the request target is malformed");
+      return this.refuse(400, "the request target is malformed");
     }
     this.targetEnd = at;
     const version = this.#version(bytes, at + 1, last);
@@ -158,7 +94,7 @@ export class RequestScan {
     }
     const major = from + 5 < last ? bytes[from + 5]! : ONE;
     if (!isDigit(major)) return this.#noRequestLine();
-    if (major !== ONE) return this.#refuse(505, "the HTTP version is not served");
+    if (major !== ONE) return this.refuse(505, "the HTTP version is not served");
     if (from + 6 < last && bytes[from + 6] !== DOT) return this.#noRequestLine();
     const minor = from + 7 < last ? bytes[from + 7]! : ONE;
     if (!isDigit(minor)) return this.#noRequestLine();
@@ -166,18 +102,20 @@ export class RequestScan {
     if (from + 9 >= last) return INCOMPLETE;
     if (bytes[from + 9] !== LF) return this.#noRequestLine();
     // RFC 9110 §2.5 would read a higher minor version as 1.1. There is none, and not all readers do.
-    if (minor > ONE) return this.#refuse(505, "the HTTP version is not served");
+    if (minor > ONE) return this.refuse(505, "the HTTP version is not served");
     this.minor = minor - ZERO;
     return COMPLETE;
   }
 
   #noRequestLine(): number {
-    return this.#refuse(400, "the request line is malformed");
+    return this.refuse(400, "the request line is malformed");
   }
 
   #fields(bytes: Buffer, from: number, last: number, missing: number): number {
-    this.#reset(from);
+    this.fieldsStart = from;
+    this.reset();
     const { kept } = this;
+    kept.clear();
     let at = from;
     let run = from;
     let fields = 0;
@@ -185,12 +123,12 @@ export class RequestScan {
       if (at >= last) return missing;
       if (bytes[at] === CR) {
         if (at + 1 >= last) return missing;
-        if (bytes[at + 1] !== LF) return this.#refuse(400, "a bare CR in the head");
+        if (bytes[at + 1] !== LF) return this.refuse(400, "a bare CR in the head");
         break;
       }
       fields += 1;
       if (fields > this.#limits.maxFields) {
-        return this.#refuse(431, `more than ${this.#limits.maxFields} header fields`);
+        return this.refuse(431, `more than ${this.#limits.maxFields} header fields`);
       }
       const nameStart = at;
       let hash = 0;
@@ -202,9 +140,9 @@ export class RequestScan {
         byte = bytes[at]!;
       }
       if (byte !== COLON || at === nameStart) {
-        return this.#refuse(400, "a header field's name is malformed");
+        return this.refuse(400, "a header field's name is malformed");
       }
-      const field = known.find(bytes, nameStart, at, hash);
+      const field = knownFields.find(bytes, nameStart, at, hash);
       at += 1;
       while (at < last && (bytes[at] === SP || bytes[at] === TAB)) at += 1;
       const valueStart = at;
@@ -212,7 +150,7 @@ export class RequestScan {
       if (at >= last) return missing;
       if (bytes[at] === CR && at + 1 >= last) return missing;
       if (bytes[at] !== CR || bytes[at + 1] !== LF) {
-        return this.#refuse(400, "a header field's value is malformed");
+        return this.refuse(400, "a header field's value is malformed");
       }
       if (field !== 0) {
         let valueEnd = at;
@@ -222,7 +160,7 @@ export class RequestScan {
         ) {
           valueEnd -= 1;
         }
-        const status = this.#know(field, bytes, valueStart, valueEnd);
+        const status = this.know(field, bytes, valueStart, valueEnd);
         if (status !== COMPLETE) return status;
         if (nameStart > run) kept.add(run, nameStart);
         run = at + 2;
@@ -231,101 +169,6 @@ export class RequestScan {
     }
     if (at > run) kept.add(run, at);
     this.end = at + 2;
-    return this.#whole();
-  }
-
-  #reset(fieldsStart: number): void {
-    this.fieldsStart = fieldsStart;
-    this.hostStart = 0;
-    this.hostEnd = 0;
-    this.length = -1;
-    this.chunked = false;
-    this.expectsContinue = false;
-    this.trailers = false;
-    this.upgradeStart = 0;
-    this.upgradeEnd = 0;
-    this.#connection.clear();
-    this.kept.clear();
-    this.forwardedFor.clear();
-    this.via.clear();
-  }
-
-  /** Takes in one field that means something to us. */
-  #know(field: number, bytes: Buffer, from: number, to: number): number {
-    switch (field) {
-      case HOST:
-        if (this.hostEnd !== 0) return this.#refuse(400, "more than one Host field");
-        this.hostStart = from;
-        this.hostEnd = to;
-        return COMPLETE;
-      case LENGTH: {
-        if (this.length !== -1) return this.#refuse(400, "more than one Content-Length");
-        const length = parseLength(bytes, from, to);
-        if (length === -1) return this.#refuse(400, "Content-Length is malformed");
-        this.length = length;
-        return COMPLETE;
-      }
-      case CODING:
-        // A space at the end of the line is part of the value to some readers.
-        return bytes[to] === CR
-          ? this.#coding(bytes.toString("latin1", from, to).toLowerCase())
-          : this.#refuse(400, "Transfer-Encoding is not one final chunked");
-      case CONNECTION:
-        this.#connection.add(bytes, from, to);
-        return COMPLETE;
-      case EXPECT:
-        // RFC 9110 §10.1.1: any other expectation may be ignored, and so may all of HTTP/1.0.
-        this.expectsContinue ||=
-          this.minor === 1 && bytes.toString("latin1", from, to).toLowerCase() === "100-continue";
-        return COMPLETE;
-      case UPGRADE:
-        this.upgradeStart = from;
-        this.upgradeEnd = to;
-        return COMPLETE;
-      case TE:
-        this.trailers ||= /(?:^|[ \t,])trailers[ \t]*(?:,|$)/i.test(
-          bytes.toString("latin1", from, to),
-        );
-        return COMPLETE;
-      case VIA:
-        this.via.add(from, to);
-        return COMPLETE;
-      case FORWARDED_FOR:
-        if (to > from) this.forwardedFor.add(from, to);
-        return COMPLETE;
-      default:
-        return COMPLETE;
-    }
-  }
-
-  #coding(coding: string): number {
-    if (this.chunked) return this.#refuse(400, "more than one Transfer-Encoding field");
-    if (coding === "chunked") {
-      this.chunked = true;
-      return COMPLETE;
-    }
-    // RFC 9112 §6.3: without a final chunked the end of the body is anybody's guess.
-    return furtherCodings.test(coding)
-      ? this.#refuse(501, "a transfer coding other than chunked")
-      : this.#refuse(400, "Transfer-Encoding is not one final chunked");
-  }
-
-  #whole(): number {
-    if (!this.#connection.upgrade || this.minor === 0) this.upgradeEnd = 0;
-    if (this.chunked) {
-      if (this.length !== -1) {
-        return this.#refuse(400, "both Content-Length and Transfer-Encoding");
-      }
-      if (this.minor === 0) return this.#refuse(400, "Transfer-Encoding in HTTP/1.0");
-    }
-    if (this.hostEnd === 0 && this.minor === 1) {
-      return this.#refuse(400, "the Host field is missing");
-    }
-    return COMPLETE;
-  }
-
-  #refuse(status: number, fault: string): number {
-    this.fault = fault;
-    return status;
+    return this.whole();
   }
 }

@@ -2,7 +2,8 @@ import { COLON, CR, LF, SP, TAB, tokenByte, valueByte } from "./char-class.ts";
 import { ConnectionOptions } from "./connection-options.ts";
 import { KnownFields, nextHash } from "./known-fields.ts";
 import { parseLength } from "./length.ts";
-import { COMPLETE, type HeadLimits, INCOMPLETE } from "./request-scan.ts";
+import type { HeadLimits } from "./request-scan.ts";
+import { COMPLETE, INCOMPLETE } from "./verdict.ts";
 import { Runs } from "./runs.ts";
 
 /** The head has more than one reading, or none. */

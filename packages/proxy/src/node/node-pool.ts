@@ -3,7 +3,8 @@ import type { Socket } from "node:net";
 import type { UpstreamNode } from "../contract.ts";
 import type { BudgetMember, ConnectionBudget } from "./connection-budget.ts";
 import { type DialOptions, dial } from "./dial.ts";
-import { NodeConnection, type NodeParts, type NodeUser } from "./node-connection.ts";
+import { NodeConnection, type NodeParts } from "./node-connection.ts";
+import type { NodeUser } from "./node-user.ts";
 
 /**
  * How long a connection may have been idle to carry a request that must not be sent twice, in ms. Nodes close

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 
 import { requestText } from "../../src/exchange/request-text.ts";
-import { COMPLETE, INCOMPLETE } from "../../src/http1/request-scan.ts";
+import { COMPLETE, INCOMPLETE } from "../../src/http1/verdict.ts";
 import { checkBodyCuts } from "./body-cuts.ts";
 import { everyCut } from "./cuts.ts";
 import { assertAmong, fieldsOf, valuesOf } from "./fields.ts";

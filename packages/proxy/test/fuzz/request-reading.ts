@@ -1,7 +1,8 @@
 import { BodyFraming } from "../../src/http1/body-framing.ts";
 import { receiveHead } from "../../src/http1/receive-head.ts";
 import { type Peer, ReceivedHead } from "../../src/http1/received-head.ts";
-import { COMPLETE, INCOMPLETE, RequestScan } from "../../src/http1/request-scan.ts";
+import { RequestScan } from "../../src/http1/request-scan.ts";
+import { COMPLETE, INCOMPLETE } from "../../src/http1/verdict.ts";
 
 export const headLimits = { maxBytes: 32_768, maxFields: 128 } as const;
 export const chunkLimits = { maxExtensionBytes: 4_096, maxTrailerBytes: 8_192 } as const;

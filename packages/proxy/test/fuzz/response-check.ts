@@ -5,7 +5,7 @@ import { Answer } from "../../src/exchange/answer.ts";
 import { responseText } from "../../src/exchange/response-text.ts";
 import { BodyFraming } from "../../src/http1/body-framing.ts";
 import type { ReceivedHead } from "../../src/http1/received-head.ts";
-import { COMPLETE, INCOMPLETE } from "../../src/http1/request-scan.ts";
+import { COMPLETE, INCOMPLETE } from "../../src/http1/verdict.ts";
 import { ResponseScan } from "../../src/http1/response-scan.ts";
 import { checkBodyCuts } from "./body-cuts.ts";
 import { everyCut } from "./cuts.ts";
