@@ -14,6 +14,8 @@ export interface GatewayDeps {
   readonly registries: RegistryFactories;
   /** One line per finished request when `access_log` is on. */
   readonly onAccess?: ((line: AccessLine) => void) | undefined;
+  /** How many lines of the log this process has dropped so far. Default: none. */
+  readonly droppedLogLines?: (() => number) | undefined;
   /** Nodes that an upstream leaves out because their requests fail, and that come back; a bounded number of times. */
   readonly onNodeChange?: ((change: NodeChange) => void) | undefined;
 }

@@ -59,6 +59,7 @@ class RunningGateway implements Gateway {
     this.#front = parts.front?.(listeners, () => this.#metrics) ?? listeners;
     this.#metrics = new GatewayMetrics(
       () => ({ state: this.#current, inFlight: this.#front.inFlight }),
+      deps.droppedLogLines ?? (() => 0),
       this.#front.workers,
     );
   }

@@ -37,7 +37,9 @@ export class LogOutput {
   #isWriting = false;
   #isRefused = false;
   #timer: NodeJS.Timeout | undefined;
+  /** Of these no line has told yet. */
   #dropped = 0;
+  #droppedTotal = 0;
 
   /**
    * @param options.mostWaiting  In bytes. Default 8 MiB.
@@ -55,6 +57,11 @@ export class LogOutput {
     this.#piece = Buffer.allocUnsafeSlow(this.#pieceBytes);
   }
 
+  /** How many lines were dropped since the process started. */
+  get dropped(): number {
+    return this.#droppedTotal;
+  }
+
   /** Writes a line, its end included, as soon as the output takes it. */
   write(line: string): void {
     this.writeSoon(line);
@@ -64,7 +71,7 @@ export class LogOutput {
   /** Writes a line, its end included, with those that come soon after. */
   writeSoon(line: string): void {
     if (!this.#put(line)) {
-      this.#dropped += 1;
+      this.#drop(1);
       return;
     }
     if (this.#full.length > 0) this.#next();
@@ -115,6 +122,11 @@ export class LogOutput {
     this.#length = 0;
   }
 
+  #drop(lines: number): void {
+    this.#dropped += lines;
+    this.#droppedTotal += lines;
+  }
+
   #tellDropped(): void {
     if (this.#dropped > 0 && this.#put(droppedLine(this.#dropped))) this.#dropped = 0;
   }
@@ -144,7 +156,7 @@ export class LogOutput {
         setTimeout(() => this.#again(), fullMs).unref();
       } else {
         // The disk is full, or the reader is gone; what comes later may have more luck.
-        this.#dropped += linesIn(piece);
+        this.#drop(linesIn(piece));
         if (this.#full.length > 0) this.#next();
       }
     });

@@ -72,8 +72,12 @@ async function serve(
   // Whatever ends the process, but for a kill.
   process.on("exit", () => output.writeRest());
   const log = createLog(output);
-  const onAccess = accessLog(output);
-  const starting = runGateway(source, loaded, { log, onAccess, registries: registryFactories });
+  const starting = runGateway(source, loaded, {
+    log,
+    onAccess: accessLog(output),
+    droppedLogLines: () => output.dropped,
+    registries: registryFactories,
+  });
   // Before it says that it listens: whoever waits for that may signal at once.
   process.on("SIGHUP", () => void starting.then((running) => running.reload(), ignore));
   let running: RunningProcess | undefined;

@@ -15,6 +15,7 @@ import { WorkerPool } from "./workers/worker-pool.ts";
 export interface RunParts {
   readonly log: Logger;
   readonly onAccess: GatewayDeps["onAccess"];
+  readonly droppedLogLines?: GatewayDeps["droppedLogLines"];
   readonly registries: RegistryFactories;
 }
 
@@ -56,13 +57,14 @@ export interface RunningProcess {
 export async function runGateway(
   source: ConfigSource,
   loaded: LoadedConfig,
-  { log, onAccess, registries }: RunParts,
+  { log, registries, ...parts }: RunParts,
 ): Promise<RunningProcess> {
   const stopping = new AbortController();
   logDiscovery(log, stopping.signal);
   for (const warning of loaded.warnings) log.warn(formatProblem(warning));
   const config = loaded.config!;
-  const deps = { registries, onAccess, onNodeChange: nodeChangeLog(log) };
+  const { onAccess, droppedLogLines } = parts;
+  const deps = { registries, onAccess, droppedLogLines, onNodeChange: nodeChangeLog(log) };
   let workers: WorkerPool | undefined;
   const gateway = await (config.workers === 1
     ? startGateway(config, deps)

@@ -14,6 +14,8 @@ export interface Run {
   readonly out: () => string;
   readonly err: () => string;
   readonly lines: () => Record<string, unknown>[];
+  /** The same without the last one, which may still be on its way. */
+  readonly whole: () => Record<string, unknown>[];
   exit(): Promise<number | null>;
 }
 
@@ -33,16 +35,18 @@ export function run(
   let err = "";
   child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
   child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  const parsed = (text: string): Record<string, unknown>[] =>
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   const exited = once(child, "close").then(([code]) => code as number | null);
   return {
     child,
     out: () => out,
     err: () => err,
-    lines: () =>
-      out
-        .split("\n")
-        .filter((line) => line !== "")
-        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    lines: () => parsed(out),
+    whole: () => parsed(out.slice(0, out.lastIndexOf("\n") + 1)),
     exit: () => exited,
   };
 }

@@ -9,6 +9,7 @@ import { JointStandings, type Standing, standingsOf } from "../upstream/standing
 import { AttemptNumbers, type AttemptsTaken, keyOf } from "./attempt-numbers.ts";
 import { certificateEnds } from "./certificate-ends.ts";
 import { nodeValues, staleValues, stateValues } from "./discovery-values.ts";
+import { DroppedLines } from "./dropped-lines.ts";
 import { EjectionNumbers, type EjectionsTaken } from "./ejection-numbers.ts";
 import { HandshakeNumbers, type HandshakeResult } from "./handshake-numbers.ts";
 import { type ProcessFigures, renderTogether } from "./process-figures.ts";
@@ -27,6 +28,7 @@ export interface NumbersTaken {
   readonly attempts: readonly AttemptsTaken[];
   readonly ejections: readonly EjectionsTaken[];
   readonly handshakes: Readonly<Record<HandshakeResult, number>>;
+  readonly droppedLines: number;
 }
 
 /** Worker processes, as the metrics see them. */
@@ -57,12 +59,17 @@ export class GatewayMetrics {
   readonly #ejections = new EjectionNumbers();
   readonly #handshakes = new HandshakeNumbers();
   readonly #reloads: Counter<"result">;
+  readonly #droppedLines: DroppedLines;
   readonly #source: () => MetricsSource;
   readonly #workers: WorkerNumbers | undefined;
   #lastReload: ReloadNote | undefined;
 
-  /** @param workers  Who takes the requests, when not this process. */
-  constructor(source: () => MetricsSource, workers?: WorkerNumbers) {
+  /**
+   * @param droppedLines  How many lines of its log this process has dropped.
+   * @param workers  Who takes the requests, when not this process.
+   */
+  constructor(source: () => MetricsSource, droppedLines: () => number, workers?: WorkerNumbers) {
+    this.#droppedLines = new DroppedLines(droppedLines);
     const registers = [this.#registry];
     this.#source = source;
     this.#workers = workers;
@@ -153,11 +160,13 @@ export class GatewayMetrics {
       attempts: this.#attempts.take(),
       ejections: this.#ejections.take(),
       handshakes: this.#handshakes.take(),
+      droppedLines: this.#droppedLines.take(),
     };
   }
 
   /** Adds what another process has taken out. */
-  merge({ requests, attempts, ejections, handshakes }: NumbersTaken): void {
+  merge({ requests, attempts, ejections, handshakes, droppedLines }: NumbersTaken): void {
+    this.#droppedLines.merge(droppedLines);
     this.#ejections.merge(ejections);
     this.#handshakes.merge(handshakes);
     this.#requests.merge(requests);
@@ -211,6 +220,10 @@ export class GatewayMetrics {
     this.#numbers("rollcall_upstream_nodes", "gauge", apart, () =>
       standingValues(pools(), this.#standings),
     );
+    const dropped = "Log lines dropped because their reader stood still.";
+    this.#number("rollcall_log_lines_dropped_total", "counter", dropped, () => {
+      return this.#droppedLines.total;
+    });
     const inFlight = "Requests being served now.";
     this.#number("rollcall_requests_in_flight", "gauge", inFlight, () => source().inFlight);
     const last = "1 unless the last reload was refused.";

@@ -18,7 +18,10 @@ function post(message: ToPrimary, sent: () => void = () => undefined): void {
   else sent();
 }
 
-const worker = new WorkerGateway(post, accessLog(output));
+const worker = new WorkerGateway(post, {
+  onAccess: accessLog(output),
+  droppedLogLines: () => output.dropped,
+});
 let isEnding = false;
 
 async function end(drainMs?: number): Promise<void> {

@@ -24,10 +24,13 @@ const toldMs = 10_000;
 /** Somebody could not build the configuration, or this worker ends. */
 class Abandoned extends Error {}
 
+/** How a worker writes the access log. */
+type WorkerLog = Pick<GatewayDeps, "onAccess" | "droppedLogLines">;
+
 /** The gateway of a worker process: does what the primary says. */
 export class WorkerGateway {
   readonly #post: (message: ToPrimary, sent?: () => void) => void;
-  readonly #onAccess: GatewayDeps["onAccess"];
+  readonly #log: WorkerLog;
   readonly #fed: FedRegistries;
   /** The primary's, as soon as it has told it. */
   readonly #tickets = new TicketSecret();
@@ -42,12 +45,9 @@ export class WorkerGateway {
   #inFlight: () => number = () => 0;
 
   /** @param post  Calls `sent` once the message is on its way. */
-  constructor(
-    post: (message: ToPrimary, sent?: () => void) => void,
-    onAccess: GatewayDeps["onAccess"],
-  ) {
+  constructor(post: (message: ToPrimary, sent?: () => void) => void, log: WorkerLog) {
     this.#post = post;
-    this.#onAccess = onAccess;
+    this.#log = log;
     this.#fed = new FedRegistries(post);
     this.#telling = setInterval(() => void this.#tell(0), tellMs).unref();
   }
@@ -116,7 +116,7 @@ export class WorkerGateway {
       config,
       {
         registries: {} as RegistryFactories,
-        onAccess: this.#onAccess,
+        ...this.#log,
         onNodeChange: (change) => this.#post({ kind: "node", change }),
       },
       {
@@ -151,9 +151,11 @@ export class WorkerGateway {
       attempts: [],
       ejections: [],
       handshakes: { completed: 0, failed: 0 },
+      droppedLines: 0,
     };
-    const { requests, attempts, handshakes } = numbers;
-    const isNew = requests.length + attempts.length + handshakes.completed + handshakes.failed > 0;
+    const { requests, attempts, handshakes, droppedLines } = numbers;
+    const shaken = handshakes.completed + handshakes.failed;
+    const isNew = requests.length + attempts.length + shaken + droppedLines > 0;
     if (asked === 0 && !isNew) return;
     const inFlight = this.#inFlight();
     const standings = asked === 0 ? undefined : metrics?.ownStandings;
