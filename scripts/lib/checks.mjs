@@ -15,6 +15,7 @@ const house = [
   { name: "boundaries", command: "turbo", args: ["boundaries"] },
   { name: "packages", command: "turbo", args: ["run", "pack:check"] },
   { name: "generated files", command: "node", args: ["scripts/generate-docs.ts", "--check"] },
+  { name: "code in documents", command: "node", args: ["scripts/check-snippets.ts"] },
   { name: "examples", command: "node", args: ["scripts/run-examples.ts"] },
 ];
 
