@@ -51,6 +51,8 @@ export class Listener {
         else this.#acceptor.accept(socket);
       },
     );
+    // The system may have nothing left for a connection (EMFILE): it is lost, and the next one may not be.
+    this.#server.on("error", () => undefined);
   }
 
   /** @param reusePort  Whether other sockets may listen on the same address. */

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 
 import { CallbackErrors } from "./callback-errors.ts";
-import { ClientConnection, type ClientParts } from "./client/client-connection.ts";
+import { ClientConnection } from "./client/client-connection.ts";
+import type { ClientParts } from "./client/client-parts.ts";
 import { SharedReads } from "./client/shared-reads.ts";
 import { monotonicMs } from "./clock.ts";
 import type {
@@ -58,7 +59,8 @@ class Engine implements Proxy {
   #ticketSecret: Uint8Array | undefined;
   #sweeping: NodeJS.Timeout | undefined;
   #closing = false;
-  #onEmpty: (() => void) | undefined;
+  /** Who wait until no client is left. */
+  #onEmpty: (() => void)[] = [];
 
   constructor(options: ProxyOptions) {
     this.#options = options;
@@ -120,7 +122,7 @@ class Engine implements Proxy {
     const cut = setTimeout(() => {
       for (const client of this.#clients) client.destroy();
     }, options.drainMs ?? 5_000);
-    if (this.#clients.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    if (this.#clients.size > 0) await new Promise<void>((resolve) => this.#onEmpty.push(resolve));
     await Promise.all(closed);
     clearTimeout(cut);
     clearInterval(this.#sweeping);
@@ -190,7 +192,7 @@ class Engine implements Proxy {
 
   #closed(client: ClientConnection): void {
     this.#clients.delete(client);
-    if (this.#clients.size === 0) this.#onEmpty?.();
+    if (this.#clients.size === 0) for (const tell of this.#onEmpty.splice(0)) tell();
   }
 
   #makeParts(settings: ProxySettings, limits: FullLimits, pools: NodePools): ClientParts {

@@ -21,6 +21,21 @@ export const failureStatus: Readonly<Record<FailureReason, number>> = {
   loop_detected: 508,
 };
 
+/** Of refusals of a head, other than `bad_request`. */
+const reasonOf: Readonly<Record<number, FailureReason>> = {
+  408: "request_timeout",
+  414: "target_too_long",
+  431: "head_too_large",
+  501: "unsupported",
+  505: "version_unsupported",
+};
+
+/** Why a head is not served, before anybody was asked where it goes. */
+export function refusal(status: number, detail: string): ProxyFailure {
+  const reason = reasonOf[status] ?? "bad_request";
+  return { reason, status: failureStatus[reason], detail, tried: [] };
+}
+
 /** The answer when nobody shaped another: JSON with a stable code. */
 export function defaultReply(failure: ProxyFailure): Reply {
   const text = STATUS_CODES[failure.status] ?? "Error";

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 
 import { describe, test } from "vitest";
 
+import { ForwardedFields } from "../src/exchange/forwarded-fields.ts";
+import type { ReceivedHead } from "../src/http1/received-head.ts";
 import { forwardedElements } from "../src/exchange/forwarded-elements.ts";
 import { createProxy } from "../src/index.ts";
 import { tell } from "./told.ts";
@@ -148,6 +150,24 @@ describe("Forwarded", () => {
     assert.equal(headers["forwarded"], undefined);
     assert.equal(headers["x-forwarded-proto"], "http");
     assert.equal(headers["x-forwarded-for"], "127.0.0.1");
+  });
+
+  test("names who is connected, whatever kind of address that is", () => {
+    const lines = (peerAddress: string, host: string | undefined): string => {
+      const testimony = { clientAddress: "a", forwardedFor: "a", forwarded: "for=_a" };
+      const head = {
+        testimony,
+        peerAddress,
+        host,
+        via: "",
+        secure: true,
+      } as unknown as ReceivedHead;
+      return new ForwardedFields("x").of(head).match(/^Forwarded: for=_a, (.*)\r$/m)?.[1] ?? "";
+    };
+    assert.equal(lines("10.0.0.1", "a:80"), 'for=10.0.0.1;host="a:80";proto=https');
+    assert.equal(lines("2001:db8::1", "[::1]"), 'for="[2001:db8::1]";host="[::1]";proto=https');
+    assert.equal(lines("fe80::1%eth0", ""), 'for="[fe80::1]";proto=https');
+    assert.equal(lines("", undefined), "for=unknown;proto=https");
   });
 
   test("tells the port as it tells the host", async () => {

@@ -427,6 +427,8 @@ describe("one reading or a refusal", () => {
     ["two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400],
     ["a malformed Host", "GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400],
     ["a malformed authority", "GET http://a:b:c/ HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+    ["an authority without a name", "GET http://:80/ HTTP/1.1\r\nHost: a\r\n\r\n", 400],
+    ["no authority", "GET http:///a HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["an authority cut short", "GET http://[::1/ HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["a space in the target", "GET /a b HTTP/1.1\r\nHost: a\r\n\r\n", 400],
     ["a fragment", "GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", 400],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, request as httpRequest } from "node:http";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 
 import { describe, test } from "vitest";
 
@@ -166,6 +166,55 @@ describe("closing", () => {
     gate.resolve();
     await closing;
     assert.match(await answer, /connection: close.*done$/is);
+    assert.equal(proxy.inFlight, 0);
+  });
+
+  test.each([
+    [
+      "an answer is under way",
+      "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+      "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nhalf",
+      "half",
+    ],
+    [
+      "the rest of a body is thrown away",
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 8\r\n\r\nhalf",
+      "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nthe rest",
+      "",
+    ],
+  ])(
+    "a connection that was to stay closes as soon as it has no more to do: %s",
+    async (_name, ask, first, rest) => {
+      const nodes: Socket[] = [];
+      await using node = await rawNode((socket) => {
+        nodes.push(socket);
+        socket.once("data", () => socket.write(first));
+      });
+      const proxy = createProxy({ route: () => forwardTo([node]) });
+      const address = await proxy.listen({ host: "127.0.0.1", port: 0 });
+      const client = connect(address);
+      let received = "";
+      client.on("data", (bytes) => (received += bytes.toString("latin1")));
+      client.write(ask);
+      await until(() => received.includes("\r\n\r\n"), "the head");
+      assert.doesNotMatch(received, /^connection: close/im);
+      // Far longer than a test may take.
+      const closed = proxy.close({ drainMs: 60_000 });
+      if (rest === "") client.write("rest");
+      else nodes[0]!.write(rest);
+      await closed;
+      assert.match(received, /halfhalf$|the rest$/);
+    },
+  );
+
+  test("twice, the second time at once", async () => {
+    await using node = await rawNode((socket) => socket.resume());
+    const proxy = createProxy({ route: () => forwardTo([node]) });
+    const address = await proxy.listen({ host: "127.0.0.1", port: 0 });
+    const client = connect(address).on("error", () => undefined);
+    client.write("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await until(() => proxy.inFlight === 1, "the request");
+    await Promise.all([proxy.close({ drainMs: 60_000 }), proxy.close({ drainMs: 1 })]);
     assert.equal(proxy.inFlight, 0);
   });
 

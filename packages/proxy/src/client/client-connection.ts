@@ -1,41 +1,20 @@
 import type { Socket } from "node:net";
 
 import { monotonicMs } from "../clock.ts";
-import type { FailureReason, Reply } from "../contract.ts";
-import type { EngineParts } from "../exchange/engine-parts.ts";
+import type { Reply } from "../contract.ts";
 import { Exchange } from "../exchange/exchange.ts";
 import type { ClientTunnel, ExchangeClient } from "../exchange/exchange-client.ts";
 import { testimonyOf } from "../exchange/testimony.ts";
-import type { TrustedProxies } from "../exchange/trusted-proxies.ts";
 import type { RequestBody } from "../exchange/request-body.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
-import type { RequestScan } from "../http1/request-scan.ts";
-import { failureStatus, replyText } from "../reply.ts";
+import { refusal, replyText } from "../reply.ts";
 import { ClientOutput } from "./client-output.ts";
+import type { ClientParts } from "./client-parts.ts";
 import { peerOf } from "./peer.ts";
 import { RequestStream, type RequestStreamUser } from "./request-stream.ts";
 
-/** What client connections need from the engine, shared by all of them. */
-export interface ClientParts extends EngineParts {
-  /** One for all: everything is synchronous. */
-  readonly scan: RequestScan;
-  /** `undefined`: nobody is trusted. */
-  readonly trusted: TrustedProxies | undefined;
-  /** Whether a client that has ended its half still gets its answer. */
-  readonly servesHalfClosed: boolean;
-  readonly onClosed: (connection: ClientConnection) => void;
-}
-
 /** How long a connection without a request yet outlives its listener, in ms. */
 const firstRequestMs = 250;
-
-const reasonOf: Readonly<Record<number, FailureReason>> = {
-  408: "request_timeout",
-  414: "target_too_long",
-  431: "head_too_large",
-  501: "unsupported",
-  505: "version_unsupported",
-};
 
 /** A client's connection: how long it stays, and how it ends. */
 export class ClientConnection implements ExchangeClient, RequestStreamUser {
@@ -117,13 +96,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   /** Says why a head is not served, and ends the connection: where the next one begins is unknown. */
   refused(status: number, detail: string): void {
-    const reason = reasonOf[status] ?? "bad_request";
-    const reply = this.#parts.describe({
-      reason,
-      status: failureStatus[reason],
-      detail,
-      tried: [],
-    });
+    const reply = this.#parts.describe(refusal(status, detail));
     this.output.writeText(replyText(reply, true, "Connection: close\r\n"));
     this.#linger();
   }
@@ -163,12 +136,13 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#input.hold();
     this.output.whenFlushed(() => {
       if (this.#input.phase !== "holding" || this.#socket.destroyed) return;
-      this.#goOn(keepAlive && !this.#parts.isClosing(), monotonicMs());
+      this.#goOn(keepAlive, monotonicMs());
     });
   }
 
   #goOn(keepAlive: boolean, nowMs: number): void {
-    if (!keepAlive || this.#ended) {
+    // The engine may have begun to close since the client was told that it may stay.
+    if (!keepAlive || this.#ended || this.#parts.isClosing()) {
       if (this.#mayCloseAtOnce) this.#close();
       else this.#linger();
       return;
@@ -180,8 +154,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   reset(): void {
     this.#input.ignore();
-    // Many a client takes the end of a TCP connection for that of an answer, also without the end of TLS.
-    (this.#secure ? this.#transport : this.#socket).resetAndDestroy();
+    this.#break();
   }
 
   tunnel(tunnel: ClientTunnel): void {
@@ -201,7 +174,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#cut();
   }
 
   /** Looks after deadlines, and after who has stayed. */
@@ -212,7 +185,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
       if (exchange.deadlineMs <= nowMs) exchange.late(nowMs);
     } else if (this.#deadlineMs <= nowMs) {
       if (phase === "head" && holdsBytes) this.refused(408, "the request head took too long");
-      else this.#socket.destroy();
+      else this.#cut();
     }
   }
 
@@ -236,18 +209,35 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#socket.destroy();
   }
 
+  /** Ends it in the middle of whatever it does. An answer that ends with its connection must not look whole then. */
+  #cut(): void {
+    if (this.isServing || this.output.pendingBytes > 0) this.#break();
+    else this.#socket.destroy();
+  }
+
+  #break(): void {
+    // Many a client takes the end of a TCP connection for that of an answer, also without the end of TLS.
+    (this.#secure ? this.#transport : this.#socket).resetAndDestroy();
+  }
+
   #within(timeoutMs: number, nowMs: number = monotonicMs()): void {
     this.#deadlineMs = nowMs + timeoutMs;
   }
 
   /**
-   * Ends our half, and reads on for a while: closing a socket with unread bytes resets the connection, and
+   * Ends our half when all has left, and reads on for a while: closing a socket with unread bytes resets the connection, and
    * the client would lose the answer it has not read. RFC 9112 §9.6.
    */
   #linger(): void {
+    const { clientSendTimeoutMs, lingerTimeoutMs } = this.#parts.limits;
     this.#input.ignore();
-    this.#within(this.#parts.limits.lingerTimeoutMs);
-    this.output.end();
+    if (this.output.pendingBytes > 0) {
+      this.#within(clientSendTimeoutMs);
+      this.output.end(() => this.#within(lingerTimeoutMs));
+    } else {
+      this.#within(lingerTimeoutMs);
+      this.output.end();
+    }
     if (!this.#ended) this.#input.resume();
   }
 
@@ -263,11 +253,11 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
       case "exchange":
         if (!this.#parts.servesHalfClosed || this.#input.exchange?.hasBodyLeft === true) {
           // Who hangs up has no use for the answer.
-          this.#socket.destroy();
+          this.#cut();
         }
         return;
       case "discarding":
-        this.#socket.destroy();
+        this.#cut();
         return;
       case "holding":
       case "deaf":

@@ -69,9 +69,13 @@ export class ClientOutput {
     this.#socket.write(nothing, this.#onFlushed);
   }
 
-  /** Says that nothing more will be said. */
-  end(): void {
-    if (!this.#socket.writableEnded) this.#socket.end();
+  /**
+   * Says that nothing more will be said.
+   *
+   * @param onLeft  Told when all of it has left, or never will.
+   */
+  end(onLeft?: () => void): void {
+    if (!this.#socket.writableEnded) this.#socket.end(onLeft);
   }
 
   #tellFlushed(): void {

@@ -65,9 +65,9 @@ export class ForwardedFields {
   }
 }
 
-/** What this proxy says of the request it received. RFC 7239 §4. */
+/** What this proxy says of the request it received. RFC 7239 §4, §6.1: an address has no zone. */
 function elementOf(peer: string, host: string | undefined, scheme: string): string {
-  const node = peer.includes(":") ? `"[${peer}]"` : peer;
+  const node = peer.includes(":") ? `"[${peer.split("%")[0]}]"` : peer || "unknown";
   // Quotes and backslashes are no part of a host.
   const asked = host === undefined || host === "" ? "" : `;host="${host}"`;
   return `for=${node}${asked};proto=${scheme}`;

@@ -20,7 +20,8 @@ export function pathOf(target: string, method: string, secure: boolean): PathTar
   if (target === "*") return method === "OPTIONS" ? { path: target } : undefined;
   const absolute = (secure ? httpsTarget : httpTarget).exec(target);
   const authority = absolute?.[1];
-  if (authority === undefined || !isHost(authority)) return undefined;
+  // RFC 9110 §4.2.1: a URI without a name in it is refused.
+  if (authority === undefined || authority.startsWith(":") || !isHost(authority)) return undefined;
   // RFC 9112 §3.2.4: OPTIONS without a path asks about the server.
   const rest = absolute?.[2] ?? (method === "OPTIONS" ? "*" : "/");
   return { path: rest.startsWith("?") ? `/${rest}` : rest, authority };
