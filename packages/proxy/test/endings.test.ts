@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 
 import { describe, onTestFinished, test, vi } from "vitest";
 
-import type { ListenAddress, ProxyOptions } from "../src/index.ts";
+import type { Forward, ListenAddress, ProxyOptions } from "../src/index.ts";
 import { ResponseScan } from "../src/http1/response-scan.ts";
 import { forwardTo, get, httpNode, proxyWith, rawNode, talk, until } from "./wire.ts";
 
@@ -70,6 +70,70 @@ describe("a client that ends its half", () => {
     assert.match(client.received, /^HTTP\/1\.1 200 [^]*done$/);
     assert.deepEqual(outcomes, ["ok"]);
   });
+
+  test("waits for all its answers: halfClose serve", async () => {
+    const one = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    const answers: (() => void)[] = [];
+    await using node = await rawNode((socket) => {
+      socket.on("data", () =>
+        answers.push(() => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")),
+      );
+    });
+    const address = await proxyWith({ route: () => forwardTo([node]), halfClose: "serve" });
+    const client = await talker(address);
+    client.socket.end(one + one + one);
+    for (let asked = 1; asked <= 3; asked += 1) {
+      await until(() => answers.length === asked, `request ${asked}`);
+      answers[asked - 1]!();
+    }
+    await until(() => client.closed, "the end");
+    assert.equal(client.received.match(/done/g)?.length, 3);
+  });
+
+  test("has begun another request that will never be whole: halfClose serve", async () => {
+    const answer = Promise.withResolvers<void>();
+    await using node = await rawNode((socket) => {
+      const bytes = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+      socket.once("data", () => void answer.promise.then(() => socket.write(bytes)));
+    });
+    const options = { halfClose: "serve", headTimeoutMs: 200 } as const;
+    const address = await proxyWith({ route: () => forwardTo([node]), ...options });
+    const client = await talker(address);
+    client.socket.end("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT");
+    await until(() => node.connections.size === 1, "the request");
+    answer.resolve();
+    await until(() => client.closed, "the end");
+    assert.match(client.received, /^HTTP\/1\.1 200 [^]*done(?:HTTP\/1\.1 408 [^]*)?$/);
+  });
+
+  test.each(["", "frames"])(
+    "switches to a tunnel, of which its half has ended: %j, halfClose serve",
+    async (frames) => {
+      let seen = "";
+      let ended = false;
+      await using node = await rawNode((socket) => {
+        socket.once("end", () => {
+          ended = true;
+          socket.end("all");
+        });
+        socket.on("data", (bytes) => {
+          seen += bytes.toString("latin1");
+          if (!seen.endsWith("\r\n\r\n")) return;
+          const head = "HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+          setTimeout(() => socket.write(head), 20);
+        });
+      });
+      const route = (): Forward => forwardTo([node], [], { upgrade: true });
+      const client = await talker(await proxyWith({ route, halfClose: "serve" }));
+      client.socket.end(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n" + frames,
+      );
+      await until(() => client.closed, "the end");
+      assert.equal(seen.split("\r\n\r\n")[1], frames);
+      assert.equal(ended, true);
+      assert.match(client.received, /^HTTP\/1\.1 101 [^]*\r\n\r\nall$/);
+    },
+  );
 
   test("in the middle of its body has left whatever is configured", async () => {
     const bytes = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nhalf";

@@ -159,6 +159,7 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   tunnel(tunnel: ClientTunnel): void {
     this.#input.switchTo(tunnel);
+    if (this.#ended) tunnel.clientEnded();
   }
 
   endHalf(): void {
