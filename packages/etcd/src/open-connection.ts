@@ -5,7 +5,7 @@ import { connect as connectTls } from "node:tls";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import type { Host } from "./host.ts";
 import type { EtcdTls } from "./options.ts";
-import { broken, silent, unreachable } from "./rpc-failure.ts";
+import { broken, foreign, type RpcFailure, silent, unreachable } from "./rpc-failure.ts";
 
 /** Room for answers under way, in bytes: one round trip then carries a page of a large service. */
 const streamWindowBytes = 1_048_576;
@@ -52,7 +52,7 @@ export function openConnection(
       fail(silent(`${host.url} is not connected within ${options.connectMs} ms`)),
     );
     signal.addEventListener("abort", aborted, { once: true });
-    socket.on("error", (cause) => fail(unreachable(host.url, cause)));
+    socket.on("error", (cause) => fail(failureOf(host.url, cause)));
     socket.once("close", () => fail(broken(host.url)));
     socket.once(host.secure ? "secureConnect" : "connect", () => {
       session = connectHttp2(host.url, {
@@ -61,7 +61,7 @@ export function openConnection(
         maxSessionMemory: 64,
       });
       session.once("connect", (one) => one.setLocalWindowSize(sessionWindowBytes));
-      session.on("error", (cause) => fail(unreachable(host.url, cause)));
+      session.on("error", (cause) => fail(failureOf(host.url, cause)));
       session.unref();
       session.once("remoteSettings", () => {
         if (session === undefined) return;
@@ -70,6 +70,14 @@ export function openConnection(
       });
     });
   });
+}
+
+/** What came was no HTTP/2, as of a web server or of a proxy that cannot pass it on; or nothing came. */
+function failureOf(url: string, cause: Error): RpcFailure {
+  const { code } = cause as { readonly code?: unknown };
+  return code === "ERR_HTTP2_ERROR"
+    ? foreign(`${url} answers, but not in HTTP/2, so it is no etcd`, cause)
+    : unreachable(url, cause);
 }
 
 function openSocket(host: Host, tls: EtcdTls | undefined): Socket {

@@ -172,7 +172,13 @@ describe("a server that is none", () => {
     const { port } = server.address() as AddressInfo;
     await expect(
       connect({ hosts: `127.0.0.1:${port}` }).read(query, signal()),
-    ).rejects.toMatchObject({ code: "UNAVAILABLE" });
+    ).rejects.toMatchObject({
+      code: "PROTOCOL",
+      reason: `http://127.0.0.1:${port} answers, but not in HTTP/2, so it is no etcd`,
+    });
+    // Among members it is passed over.
+    const both = connect({ hosts: [`127.0.0.1:${port}`, fake.host], random: () => 0 });
+    expect((await both.read(query, signal())).nodes).toHaveLength(1);
     server.closeAllConnections();
     server.close();
   });

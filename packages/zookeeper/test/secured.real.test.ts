@@ -71,6 +71,7 @@ describeOwnZookeeper("a server that asks for SASL", () => {
       undefined,
       { scheme: "digest", username: "bob", password: "secret" },
       { scheme: "sasl", username: "eve", password: "secret" },
+      { scheme: "sasl", username: "bob", password: "wrong" },
     ] as const) {
       const stranger = world.registry({ servers, auth });
       await expect(stranger.read(node, signal())).rejects.toMatchObject({ code: "AUTH" });

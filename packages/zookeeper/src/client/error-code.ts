@@ -35,7 +35,7 @@ const meanings: ReadonlyMap<number, readonly [ErrorCode, string]> = new Map([
   [-118, ["UNAVAILABLE", "the session moved to another server"]],
   [-119, ["UNAVAILABLE", "the server is read-only for now"]],
   [-122, ["UNAVAILABLE", "the server ran out of time"]],
-  [-124, ["AUTH", "the server asks for a log-in"]],
+  [-124, ["AUTH", "the server serves nobody without a SASL log-in that succeeds"]],
   [-125, ["INVALID", "a quota of the server is exceeded"]],
   [-127, ["UNAVAILABLE", "the server is throttling"]],
 ] as const);
