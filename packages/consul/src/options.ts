@@ -1,8 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
-
 import { defineNode, DiscoveryError } from "@rollcall/core";
-import { type Clock, systemClock } from "@rollcall/core/adapter";
+import { type Clock, pemProblem, systemClock } from "@rollcall/core/adapter";
 
 import { choice, flag, integer, invalid, section, show, text, texts } from "./option-checks.ts";
 import {
@@ -293,19 +290,7 @@ function tls(value: ConsulTls | undefined): ConsulTls | undefined {
   const { ca, cert, key, serverName, verify } = section("tls", value);
   flag("tls.verify", verify, true);
   text("tls.serverName", serverName, 253);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw invalid("tls.cert and tls.key must be given together");
-  }
-  try {
-    // The context would silently leave out an authority that it cannot read.
-    for (const one of [ca ?? []].flat()) void new X509Certificate(one);
-    createSecureContext({
-      ...(ca === undefined ? {} : { ca: [ca].flat() }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    });
-  } catch {
-    throw invalid("tls.ca, tls.cert and tls.key must be PEM that fits together");
-  }
+  const problem = pemProblem({ ca, cert, key });
+  if (problem !== undefined) throw invalid(problem);
   return Object.freeze({ ...value });
 }

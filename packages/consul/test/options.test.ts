@@ -89,7 +89,7 @@ describe("options", () => {
     [{ registration: { check: { type: "http", intervalMs: 10 } } }, /intervalMs .* from 1000/],
     [{ registration: { tags: ["\u0000"] } }, /registration.tags\[0\] must be a text/],
     [{ tls: { cert: "x" } }, /tls.cert and tls.key must be given together/],
-    [{ tls: { ca: "x" } }, /must be PEM/],
+    [{ tls: { ca: "x" } }, /tls.ca must be one certificate/],
     [{ tls: { verify: "no" } }, /tls.verify must be true or false/],
   ])("%j is refused with a reason", (options, reason) => {
     assert.match(refusal(options), reason);

@@ -1,8 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
-
 import { defaultWeight, DiscoveryError } from "@rollcall/core";
-import { type Clock, systemClock } from "@rollcall/core/adapter";
+import { type Clock, pemProblem, systemClock } from "@rollcall/core/adapter";
 
 import type { Codec } from "./codec.ts";
 import { codecNames, type CodecName, codecOf } from "./codecs/codec-names.ts";
@@ -248,20 +245,8 @@ function checkTls(value: EtcdTls | undefined): EtcdTls | undefined {
     throw invalid(`tls.verify must be true or false, got ${show(verify)}`);
   }
   text("tls.serverName", serverName, 253);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw invalid("tls.cert and tls.key must be given together");
-  }
-  try {
-    // The context would silently leave out an authority that it cannot read.
-    for (const one of [ca ?? []].flat()) void new X509Certificate(one);
-    createSecureContext({
-      ...(ca === undefined ? {} : { ca: [ca].flat() }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    });
-  } catch {
-    throw invalid("tls.ca, tls.cert and tls.key must be PEM that fits together");
-  }
+  const problem = pemProblem({ ca, cert, key });
+  if (problem !== undefined) throw invalid(problem);
   return Object.freeze({ ...value });
 }
 

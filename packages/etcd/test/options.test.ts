@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+
 import { createAuthority } from "@rollcall/testbed";
 import { describe, expect, test } from "vitest";
 
@@ -85,7 +87,7 @@ test.each<[unknown, string]>([
   [{ hosts, maxMessageBytes: 1 }, "maxMessageBytes must be a whole number"],
   [{ hosts, maxSetBytes: 1 }, "maxSetBytes must be a whole number"],
   [{ hosts, tls: "ca" }, "tls must be an object"],
-  [{ hosts, tls: { ca: "hunter2" } }, "tls.ca, tls.cert and tls.key must be PEM"],
+  [{ hosts, tls: { ca: "hunter2" } }, "tls.ca must be one certificate, or a list of them, in PEM"],
   [{ hosts, tls: { cert: "hunter2" } }, "tls.cert and tls.key must be given together"],
   [{ hosts, tls: { verify: "no" } }, "tls.verify must be true or false"],
   [{ hosts, tls: { serverName: "" } }, "tls.serverName must be a text"],
@@ -114,6 +116,28 @@ test("take TLS material as text or bytes", () => {
   const { certPem: cert, keyPem: key } = authority.issue("client");
   const tls = { ca: [Buffer.from(authority.caPem)], cert, key: Buffer.from(key) };
   expect(resolveRegistryOptions({ hosts, tls }).tls).toEqual(tls);
+});
+
+describe("TLS material that is none", () => {
+  const authority = createAuthority();
+  const { certPem: cert, keyPem: key } = authority.issue("client");
+  const other = authority.issue("another client");
+  test.each([
+    // What people give most often instead.
+    [{ ca: "ca.pem" }, "tls.ca must be one certificate, or a list of them, in PEM"],
+    [{ ca: [authority.caPem, "b.pem"] }, "tls.ca must be one certificate"],
+    [{ ca: new X509Certificate(authority.caPem).raw }, "tls.ca must be one certificate"],
+    [{ ca: key }, "tls.ca must be one certificate"],
+    [{ ca: null }, "tls.ca must be one certificate"],
+    [{ cert: "cert.pem", key }, "tls.cert must be a certificate in PEM: the text of the file"],
+    [{ cert, key: "key.pem" }, "tls.key must be a private key without a passphrase, in PEM"],
+    [{ cert, key: cert }, "tls.key must be a private key"],
+    [{ cert, key: other.keyPem }, "tls.cert and tls.key must be PEM that fits together"],
+  ])("is named %#", (tls, reason) => {
+    const error = thrownBy(() => etcdRegistry({ hosts, tls } as EtcdOptions));
+    expect(error).toMatchObject({ code: "INVALID", reason: expect.stringContaining(reason) });
+    expect(String(error)).not.toContain("BEGIN");
+  });
 });
 
 describe("a registry", () => {

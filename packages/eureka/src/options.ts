@@ -1,8 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
-
 import { defaultWeight, DiscoveryError } from "@rollcall/core";
-import { type Clock, systemClock } from "@rollcall/core/adapter";
+import { type Clock, pemProblem, systemClock } from "@rollcall/core/adapter";
 
 import { parseServerUrl, type Server, ServerUrlError } from "./server-url.ts";
 
@@ -226,20 +223,8 @@ function tls(value: EurekaTls | undefined): EurekaTls | undefined {
   const { ca, cert, key, serverName, verify } = value;
   flag("tls.verify", verify, true);
   text("tls.serverName", serverName, 253);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw invalid("tls.cert and tls.key must be given together");
-  }
-  try {
-    // The context would silently leave out an authority that it cannot read.
-    for (const one of [ca ?? []].flat()) void new X509Certificate(one);
-    createSecureContext({
-      ...(ca === undefined ? {} : { ca: [ca].flat() }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    });
-  } catch {
-    throw invalid("tls.ca, tls.cert and tls.key must be PEM that fits together");
-  }
+  const problem = pemProblem({ ca, cert, key });
+  if (problem !== undefined) throw invalid(problem);
   return Object.freeze({ ...value });
 }
 

@@ -121,10 +121,10 @@ describe("other options", () => {
     [{ password: "secret" }, "username must be a text"],
     [{ username: "a:b", password: "secret" }, "username must be a text without a colon"],
     [{ tls: { cert: "secret" } }, "tls.cert and tls.key must be given together"],
-    [{ tls: { cert: "secret", key: "secret" } }, "must be PEM"],
+    [{ tls: { cert: "secret", key: "secret" } }, "in PEM: the text of the file"],
     [
       { tls: { ca: "-----BEGIN CERTIFICATE-----\nsecret\n-----END CERTIFICATE-----" } },
-      "must be PEM",
+      "in PEM: the text of the file",
     ],
     [{ tls: { verify: "no" } }, "tls.verify must be true or false"],
   ])("%j is refused", (options, reason) => {

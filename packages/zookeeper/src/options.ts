@@ -1,7 +1,5 @@
-import { X509Certificate } from "node:crypto";
-import { createSecureContext } from "node:tls";
-
 import { defaultWeight, DiscoveryError } from "@rollcall/core";
+import { pemProblem } from "@rollcall/core/adapter";
 
 import type { Login } from "./client/login.ts";
 import type { AclEntry } from "./client/requests.ts";
@@ -262,20 +260,8 @@ function tls(value: ZookeeperTls | undefined): ZookeeperTls | undefined {
     throw invalid(`tls.verify must be true or false, got ${show(verify)}`);
   }
   text("tls.serverName", serverName, 253);
-  if ((cert === undefined) !== (key === undefined)) {
-    throw invalid("tls.cert and tls.key must be given together");
-  }
-  try {
-    // The context would silently leave out an authority that it cannot read.
-    for (const one of [ca ?? []].flat()) void new X509Certificate(one);
-    createSecureContext({
-      ...(ca === undefined ? {} : { ca: [ca].flat() }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    });
-  } catch {
-    throw invalid("tls.ca, tls.cert and tls.key must be PEM that fits together");
-  }
+  const problem = pemProblem({ ca, cert, key });
+  if (problem !== undefined) throw invalid(problem);
   return Object.freeze({ ...value });
 }
 

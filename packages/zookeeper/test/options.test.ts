@@ -101,9 +101,12 @@ test.each<[string, unknown]>([
   ["tls must be an object", { servers, tls: true }],
   ["tls.verify must be true or false", { servers, tls: { verify: "no" } }],
   ["tls.cert and tls.key must be given together", { servers, tls: { cert } }],
-  ["tls.ca, tls.cert and tls.key must be PEM", { servers, tls: { ca: "rubbish" } }],
   [
-    "tls.ca, tls.cert and tls.key must be PEM",
+    "tls.ca must be one certificate, or a list of them, in PEM",
+    { servers, tls: { ca: "rubbish" } },
+  ],
+  [
+    "tls.cert and tls.key must be PEM that fits together",
     { servers, tls: { cert, key: createAuthority().issue("b").keyPem } },
   ],
   ["weight must be a finite number >= 0, got -1", { servers, weight: -1 }],

@@ -5,6 +5,7 @@ export { keepRegistered } from "./keep-registered.ts";
 export { latch, type Latch } from "./latch.ts";
 export { createLiveValue, holdProcess, type LiveValue } from "./live-value.ts";
 export { LiveView } from "../live-view.ts";
+export { pemProblem, type TlsFiles } from "./pem-problem.ts";
 export { jitteredInterval, type PollOptions, pollWatch } from "./poll-watch.ts";
 export type { KeepRegisteredOptions, RecordCalls } from "./record-calls.ts";
 export { checkQuery, checkScope, queryKey } from "../query.ts";
