@@ -41,7 +41,7 @@ switch (command.kind) {
 
 async function load(asked: Extract<typeof command, { kind: "check" | "run" }>): Promise<void> {
   const loaded = loadConfig(asked);
-  const refused = await checkRegistries(loaded, asked.configFile, registryFactories);
+  const refused = await checkRegistries(loaded, registryFactories);
   const problems = [...loaded.problems, ...refused];
   for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`);
   if (loaded.config === undefined || problems.length > 0) {

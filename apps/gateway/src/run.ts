@@ -4,6 +4,8 @@ import type { Logger } from "pino";
 import { showAddress } from "./address.ts";
 import { type ConfigSource, loadConfig, type LoadedConfig } from "./config/load.ts";
 import { formatProblem, type Problem } from "./config/problem.ts";
+import { entryFault } from "./config/registries/option-keys.ts";
+import { showPath } from "./config/show-path.ts";
 import { watchFiles } from "./file-watch.ts";
 import type { Gateway, GatewayDeps } from "./gateway-contract.ts";
 import { startGateway, startGatewayWith } from "./gateway.ts";
@@ -21,8 +23,7 @@ export interface RunParts {
 
 /** What the registries' own packages say against a configuration; nothing is connected to. */
 export async function checkRegistries(
-  { config }: LoadedConfig,
-  file: string,
+  { config, problemAt }: LoadedConfig,
   factories: RegistryFactories,
 ): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
@@ -31,7 +32,9 @@ export async function checkRegistries(
       await makeRegistry(one, factories)[Symbol.asyncDispose]();
     } catch (error) {
       if (!(error instanceof DiscoveryError)) throw error;
-      problems.push({ file, message: `discovery.${one.name}: ${error.reason}` });
+      const { path: within, fault } = entryFault(one.type, error.reason);
+      const path = ["discovery", one.name, ...within];
+      problems.push(problemAt!(path, `${showPath(path)} ${fault}`));
     }
   }
   return problems;
@@ -79,10 +82,11 @@ export async function runGateway(
     // Of a refused one as well: it may be right as soon as its key is there too.
     stamps = new Map([...stamps, ...next.stamps]);
     for (const warning of next.warnings) log.warn(formatProblem(warning));
-    if (next.config === undefined) {
-      for (const problem of next.problems) log.error(formatProblem(problem));
+    const problems = [...next.problems, ...(await checkRegistries(next, registries))];
+    if (next.config === undefined || problems.length > 0) {
+      for (const problem of problems) log.error(formatProblem(problem));
       log.error("reload refused, nothing changed");
-      gateway.noteRefusedReload(formatProblem(next.problems[0]!));
+      gateway.noteRefusedReload(formatProblem(problems[0]!));
       return;
     }
     try {

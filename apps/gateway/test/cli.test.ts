@@ -82,7 +82,9 @@ describe("the command", () => {
     const bad = run(["--config", "bad.yaml"], directory);
     expect(await bad.exit()).toBe(2);
     expect(bad.out()).toBe("");
-    expect(bad.err()).toMatch(/^bad\.yaml: discovery\.eureka: [^\n]*ca[^\n]*\n$/);
+    expect(bad.err()).toMatch(
+      /^bad\.yaml:3:56: discovery\.eureka\.tls\.ca must be one certificate[^\n]*\n$/,
+    );
   });
 
   test("--check of a good file says so and opens nothing", async () => {
@@ -140,6 +142,13 @@ routes: [{ uri: /user/*, upstream: { service_name: U } }${routes}]
     await until(() => gateway.out().includes("reload refused"), "the refusal");
     expect((await send(listen, "/new")).status).toBe(503);
     expect((await send(admin, "/v1/status")).json().last_reload.refused).toMatch(/^g\.yaml:1:1: /);
+    writeFileSync(file, text("").replace(/"http:[^"]*"/, '"http://a:1", "http://a:1"'));
+    const refusal = async (): Promise<string> =>
+      (await send(admin, "/v1/status")).json().last_reload.refused;
+    await until(
+      async () => (await refusal()).startsWith("g.yaml:5:30: discovery.eureka.host has"),
+      "the refusal by the registry's package",
+    );
 
     writeFileSync(
       `${file}.next`,

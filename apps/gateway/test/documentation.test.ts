@@ -70,7 +70,7 @@ describe("YAML in documents passes --check", () => {
     }
     const names = [...text.matchAll(/\$\{\{(\w+)\}\}/g)].map(([, name = ""]) => [name, "secret"]);
     const loaded = loadConfig({ configFile, environment: Object.fromEntries(names) });
-    const refused = await checkRegistries(loaded, configFile, registryFactories);
+    const refused = await checkRegistries(loaded, registryFactories);
     const said = [...loaded.problems, ...loaded.warnings, ...refused];
     expect(said.map(formatProblem)).toEqual([]);
   });

@@ -3,7 +3,7 @@ import { availableParallelism, homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 import { addressPolicy } from "../upstream/address-policy.ts";
-import { readDocument } from "./document.ts";
+import { type Path, readDocument } from "./document.ts";
 import { engineSettings } from "./engine-settings.ts";
 import {
   configFileSchema,
@@ -58,6 +58,8 @@ export interface LoadedConfig {
   readonly warnings: readonly Problem[];
   /** Every file that was read, or would have been: its stamp just before that, by absolute path. */
   readonly stamps: ReadonlyMap<string, string>;
+  /** Something wrong with the value at a path of the main file. Absent when there are problems. */
+  readonly problemAt?: ((path: Path, message: string) => Problem) | undefined;
 }
 
 /**
@@ -148,6 +150,7 @@ function resolveConfig(
   if (problems.length > 0) return tidy;
   return {
     ...tidy,
+    problemAt: (path, message) => document.problem(path, message),
     config: {
       ...listen,
       files: {
