@@ -3,6 +3,7 @@ import { Server, type Socket } from "node:net";
 
 import { describe, onTestFinished, test, vi } from "vitest";
 
+import { ClientConnection } from "../src/client/client-connection.ts";
 import { SharedReads } from "../src/client/shared-reads.ts";
 import { createProxy, type ProxyOptions, type Reply } from "../src/index.ts";
 import {
@@ -68,6 +69,30 @@ describe.each(wires)("an answer that is cut does not look whole: %s", (wire) => 
     await until(() => one.end !== undefined, "the end");
     assert.equal(one.end, "broken");
   });
+});
+
+test.each(wires)("a connection can be cut while its end is on its way: %s", async (wire) => {
+  const node = await rawNode((socket) => {
+    socket.once("data", () => {
+      socket.end("HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n");
+    });
+  });
+  onTestFinished(() => node[Symbol.asyncDispose]());
+  // As if the node broke in the very turn in which it said that it has said all.
+  const endHalf = vi.spyOn(ClientConnection.prototype, "endHalf");
+  onTestFinished(() => endHalf.mockRestore());
+  endHalf.mockImplementationOnce(function (this: ClientConnection) {
+    this.endHalf();
+    this.reset();
+  });
+  const proxy = createProxy({ route: () => forwardTo([node], [], { upgrade: true }) });
+  const one = client(await listenOn(proxy, wire));
+  one.socket.write(
+    "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+  );
+  await until(() => endHalf.mock.calls.length > 0, "the end of the node's half");
+  await proxy.close({ drainMs: 60_000 });
+  assert.match(one.received, /^HTTP\/1\.1 101 /);
 });
 
 describe.each(["1.0", "1.1"])(

@@ -218,7 +218,8 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
 
   #break(): void {
     // Many a client takes the end of a TCP connection for that of an answer, also without the end of TLS.
-    (this.#secure ? this.#transport : this.#socket).resetAndDestroy();
+    const socket = this.#secure ? this.#transport : this.#socket;
+    this.output.unlessEnding(() => socket.resetAndDestroy());
   }
 
   #within(timeoutMs: number, nowMs: number = monotonicMs()): void {

@@ -78,6 +78,17 @@ export class ClientOutput {
     if (!this.#socket.writableEnded) this.#socket.end(onLeft);
   }
 
+  /**
+   * Acts at once, or as soon as an end that is being sent is out: the system refuses to reset a connection in between,
+   * and Node would never close it.
+   */
+  unlessEnding(act: () => void): void {
+    const { writableEnded, writableFinished, writableLength } = this.#socket;
+    if (writableEnded && !writableFinished && writableLength === 0)
+      this.#socket.once("finish", act);
+    else act();
+  }
+
   #tellFlushed(): void {
     if (this.#socket.writableLength > 0 && !this.#socket.destroyed) {
       this.#socket.write(nothing, this.#onFlushed);
