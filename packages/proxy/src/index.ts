@@ -8,17 +8,15 @@ export type {
   ForwardTimeouts,
   ListenAddress,
   ListenOptions,
-  ListenTls,
-  NodeTls,
   Proxy,
   ProxyFailure,
   ProxyOptions,
   ProxySettings,
   Reply,
   RequestHead,
-  ServerCertificate,
   UpstreamNode,
 } from "./contract.ts";
+export type { ListenTls, NodeTls, ServerCertificate } from "./contract-tls.ts";
 export { createProxy } from "./proxy.ts";
 export {
   defaultLimits,

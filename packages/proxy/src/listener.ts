@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
-import type { ListenAddress, ListenTls } from "./contract.ts";
+import type { ListenAddress } from "./contract.ts";
+import type { ListenTls } from "./contract-tls.ts";
 import { type HandshakeEvents, TlsAcceptor } from "./tls/tls-acceptor.ts";
 
 /** Who is told of connections; `port` is the listener's. */

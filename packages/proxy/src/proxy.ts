@@ -9,11 +9,11 @@ import { monotonicMs } from "./clock.ts";
 import type {
   ListenAddress,
   ListenOptions,
-  ListenTls,
   Proxy,
   ProxyOptions,
   ProxySettings,
 } from "./contract.ts";
+import type { ListenTls } from "./contract-tls.ts";
 import { ForwardedFields } from "./exchange/forwarded-fields.ts";
 import { TrustedProxies } from "./exchange/trusted-proxies.ts";
 import { BodyFraming } from "./http1/body-framing.ts";

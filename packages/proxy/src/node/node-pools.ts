@@ -1,4 +1,5 @@
-import type { NodeTls, UpstreamNode } from "../contract.ts";
+import type { UpstreamNode } from "../contract.ts";
+import type { NodeTls } from "../contract-tls.ts";
 import { type BudgetLimits, ConnectionBudget } from "./connection-budget.ts";
 import type { DialOptions } from "./dial.ts";
 import type { NodeParts } from "./node-connection.ts";

@@ -7,7 +7,8 @@ import {
   type SecureContext,
 } from "node:tls";
 
-import type { NodeTls, UpstreamNode } from "../contract.ts";
+import type { UpstreamNode } from "../contract.ts";
+import type { NodeTls } from "../contract-tls.ts";
 
 /** One way to speak TLS to nodes: what is said of it, made ready once. */
 export class TlsProfile {

@@ -1,6 +1,6 @@
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
 
-import type { ListenTls, ServerCertificate } from "../contract.ts";
+import type { ListenTls, ServerCertificate } from "../contract-tls.ts";
 import { ByName, namesOf } from "./names.ts";
 
 /** The certificates of a listener, ready for use. */

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 
-import type { ServerCertificate } from "../contract.ts";
+import type { ServerCertificate } from "../contract-tls.ts";
 
 /** Finds what belongs to a name: exactly, else by a wildcard for its first label. RFC 6125 §6.4.3. */
 export class ByName<T> {

@@ -1,6 +1,6 @@
 import { createHmac } from "node:crypto";
 
-import type { ListenTls } from "../contract.ts";
+import type { ListenTls } from "../contract-tls.ts";
 
 /** Fewest bytes of a secret. */
 const leastBytes = 32;

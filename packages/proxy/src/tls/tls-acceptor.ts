@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
 
-import type { ListenTls } from "../contract.ts";
+import type { ListenTls } from "../contract-tls.ts";
 import { certificateChoice, minVersion } from "./certificate-choice.ts";
 import { ticketKeys } from "./ticket-keys.ts";
 
