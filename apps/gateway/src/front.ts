@@ -1,7 +1,7 @@
 import type { ListenAddress } from "@rollcall/proxy";
 
 import type { GatewayConfig } from "./config/gateway-config.ts";
-import type { WorkerNumbers } from "./metrics/gateway-metrics.ts";
+import type { WorkerNumbers } from "./metrics/metrics-contract.ts";
 import type { GatewayState } from "./state.ts";
 
 /** What takes the requests: the listeners of this process, or worker processes that have them. */

@@ -7,6 +7,7 @@ import type { GatewayMetrics } from "./metrics/gateway-metrics.ts";
 import type { ConnectRegistry } from "./registry-connection.ts";
 import type { RegistryFactories } from "./registry-factory.ts";
 import type { TicketSecret } from "./ticket-secret.ts";
+import type { HealthBoard } from "./upstream/health-board.ts";
 import type { NodeChange } from "./upstream/node-change.ts";
 
 /** What a gateway needs besides its configuration. */
@@ -55,7 +56,11 @@ export interface Gateway extends AsyncDisposable {
 /** What is different about a gateway that is one of several processes. */
 export interface GatewayParts {
   /** Who takes the requests. Default: the listeners of this process. */
-  readonly front?: ((listeners: Listeners, metrics: () => GatewayMetrics) => Front) | undefined;
+  readonly front?:
+    | ((listeners: Listeners, metrics: () => GatewayMetrics, health: HealthBoard) => Front)
+    | undefined;
+  /** What the checks of another process find. Default: this one checks nodes itself. */
+  readonly health?: HealthBoard | undefined;
   /** Default: the registries themselves. */
   readonly connect?: ConnectRegistry | undefined;
   /** Addresses that other processes of this gateway listen on. */

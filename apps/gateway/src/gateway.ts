@@ -12,6 +12,8 @@ import { GatewayMetrics } from "./metrics/gateway-metrics.ts";
 import { connectWith } from "./registry-connection.ts";
 import { buildState, disposeState, type GatewayState, settled } from "./state.ts";
 import { TicketSecret } from "./ticket-secret.ts";
+import { HealthBoard } from "./upstream/health-board.ts";
+import { HealthChecks } from "./upstream/health-checks.ts";
 
 /** How long a reload waits for the services it adds before it takes over, in ms. */
 const settleMs = 5_000;
@@ -43,6 +45,8 @@ class RunningGateway implements Gateway {
   readonly #front: Front;
   readonly #started = Promise.withResolvers<void>();
   readonly #ticketSecret: TicketSecret;
+  readonly #health: HealthBoard;
+  readonly #checks: HealthChecks | undefined;
   readonly #ending = new AbortController();
   #state: GatewayState | undefined;
   #admin: AdminListener | undefined;
@@ -56,9 +60,16 @@ class RunningGateway implements Gateway {
     const listeners = new Listeners((wanted) => this.#openListener(wanted));
     this.#ticketSecret = parts.ticketSecret ?? new TicketSecret();
     this.#ticketSecret.follow((secret) => listeners.setTicketSecret(secret));
-    this.#front = parts.front?.(listeners, () => this.#metrics) ?? listeners;
+    this.#health = parts.health ?? new HealthBoard();
+    if (parts.health === undefined) {
+      this.#checks = new HealthChecks(this.#health, {
+        checked: (registry, service, result) => this.#metrics.checked(registry, service, result),
+        changed: (change) => deps.onNodeChange?.(change),
+      });
+    }
+    this.#front = parts.front?.(listeners, () => this.#metrics, this.#health) ?? listeners;
     this.#metrics = new GatewayMetrics(
-      () => ({ state: this.#current, inFlight: this.#front.inFlight }),
+      () => ({ state: this.#current, inFlight: this.#front.inFlight, health: this.#health }),
       deps.droppedLogLines ?? (() => 0),
       this.#front.workers,
     );
@@ -135,6 +146,7 @@ class RunningGateway implements Gateway {
           stagger: this.#parts.stagger,
           ownListeners: own,
           onAttempt: (pool, outcome) => this.#metrics.attempt(pool, outcome),
+          health: this.#health,
           nodeEvents: {
             ejected: (registry, service) => this.#metrics.ejected(registry, service),
             changed: (change) => this.#deps.onNodeChange?.(change),
@@ -150,6 +162,7 @@ class RunningGateway implements Gateway {
       this.#admin = admin;
       this.#metrics.forgetAllBut(config);
       step.commit();
+      this.#checks?.follow(state);
       void oldAdmin?.[Symbol.asyncDispose]();
       if (previous !== undefined) await disposeState(previous, state);
     } catch (error) {
@@ -190,7 +203,13 @@ class RunningGateway implements Gateway {
       const admin = await startAdmin(wanted, async () => {
         await this.#started.promise;
         const { workers } = this.#front;
-        return { state: this.#current, metrics: this.#metrics, addresses: this.addresses, workers };
+        return {
+          state: this.#current,
+          metrics: this.#metrics,
+          addresses: this.addresses,
+          health: this.#health,
+          workers,
+        };
       });
       undo.push(async () => admin[Symbol.asyncDispose]());
       return admin;
@@ -219,6 +238,7 @@ class RunningGateway implements Gateway {
 
   async #close(drainMs: number): Promise<void> {
     await this.#turn;
+    this.#checks?.stop();
     await this.#front.close(drainMs);
     await this.#admin?.[Symbol.asyncDispose]();
     await disposeState(this.#current);

@@ -104,7 +104,7 @@ export function logDiscovery(log: Logger, signal: AbortSignal): void {
   );
 }
 
-/** Writes a line for each node that is ejected or used again; `worker` says by whom, counted from 1. */
+/** Writes a line for each node that is left out or used again; `worker` says by whom, counted from 1. */
 export function nodeChangeLog(log: Logger): (change: NodeChange, worker?: number) => void {
   return ({ registry, service, node, change, cause, forMs, untold }, worker) => {
     const line = {
@@ -117,6 +117,8 @@ export function nodeChangeLog(log: Logger): (change: NodeChange, worker?: number
       untold: untold === 0 ? undefined : untold,
     };
     if (change === "ejected") log.warn(line, "node ejected, its requests fail");
+    else if (change === "unhealthy") log.warn(line, "node unhealthy, its checks fail");
+    else if (change === "healthy") log.info(line, "node healthy again");
     else log.info(line, "node used again");
   };
 }

@@ -72,7 +72,7 @@ export async function runGateway(
   const gateway = await (config.workers === 1
     ? startGateway(config, deps)
     : startGatewayWith(config, deps, {
-        front: (_listeners, metrics) => (workers = new WorkerPool(log, metrics)),
+        front: (_listeners, metrics, health) => (workers = new WorkerPool(log, metrics, health)),
       }));
   announce(gateway, log, "listening");
 

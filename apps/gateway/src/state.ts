@@ -13,6 +13,7 @@ import type {
 import type { ConnectRegistry, RegistryConnection } from "./registry-connection.ts";
 import { createRouter, type Router } from "./routing/router.ts";
 import { type AddressPolicy, addressPolicy, type OwnListener } from "./upstream/address-policy.ts";
+import type { HealthBoard } from "./upstream/health-board.ts";
 import { type NodeEvents, toldOf } from "./upstream/node-change.ts";
 import { nameOf, NodePool, registryOf } from "./upstream/node-pool.ts";
 import { staggered } from "./upstream/staggered.ts";
@@ -42,6 +43,8 @@ export interface StateParts {
   readonly onAttempt: (pool: NodePool, outcome: AttemptOutcome) => void;
   /** Told by balancers, which live on through reloads. */
   readonly nodeEvents: NodeEvents;
+  /** Which nodes do not pass their active checks. */
+  readonly health: HealthBoard;
 }
 
 /**
@@ -79,7 +82,10 @@ export async function buildState(
         const balancer = isSame
           ? known.balancer
           : staggered(createBalancer(type, told), type, parts.stagger ?? 0);
-        pool = new NodePool({ key, source, view, type, balancing, balancer, policy });
+        const { checks, tls } = route.upstream;
+        const unhealthy = (): ReadonlySet<string> => parts.health.of(key);
+        const kind = { key, source, type, balancing, checks, tls };
+        pool = new NodePool({ ...kind, view, balancer, policy, unhealthy });
         pools.set(key, pool);
       }
       const target = new Upstream(route.upstream, pool, parts.onAttempt);

@@ -88,7 +88,6 @@ describe("what stands around an algorithm", () => {
   });
 
   test.each([
-    ["checks: { active: {} }", "routes[0].upstream.checks.active is not supported in this version"],
     [
       "checks: { pasive: {} }",
       'routes[0].upstream.checks.pasive is not a known key; did you mean "passive"?',

@@ -104,9 +104,9 @@ const cases: [what: string, text: string, ...lines: string[]][] = [
   ],
   [
     "what APISIX has in an upstream",
-    `${head}routes: [{ uri: /a, upstream: { service_name: A, type: chash, key: x, checks: { active: {} }, scheme: grpc } }]\n`,
-    "c.yaml:3:81: routes[0].upstream.checks.active is not supported in this version",
-    'c.yaml:3:103: routes[0].upstream.scheme must be http or https; grpc is not supported in this version, got "grpc"',
+    `${head}routes: [{ uri: /a, upstream: { service_name: A, type: chash, key: x, checks: { active: { http_req_body: x } }, scheme: grpc } }]\n`,
+    "c.yaml:3:91: routes[0].upstream.checks.active.http_req_body is not supported in this version",
+    'c.yaml:3:121: routes[0].upstream.scheme must be http or https; grpc is not supported in this version, got "grpc"',
   ],
   [
     "chash without a key",

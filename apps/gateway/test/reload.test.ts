@@ -6,6 +6,7 @@ import { memoryBackend, memoryRegistry } from "@rollcall/core";
 import { expect, onTestFinished, test } from "vitest";
 
 import { ListenError } from "../src/index.ts";
+import { HealthBoard } from "../src/upstream/health-board.ts";
 import { connectWith } from "../src/registry-connection.ts";
 import { buildState, disposeState, settled } from "../src/state.ts";
 import {
@@ -68,6 +69,7 @@ test("services that were silent before are not waited for, new ones are", async 
     connect: connectWith(inMemory(() => memoryRegistry({ backend }))),
     ownListeners: [],
     onAttempt: () => undefined,
+    health: new HealthBoard(),
     nodeEvents: { ejected: () => undefined, changed: () => undefined },
   };
   const before = await buildState(under.config(`routes: [${user}]\n`), parts);

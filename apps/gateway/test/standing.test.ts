@@ -76,6 +76,7 @@ test("an ejected node is seen on the page, as JSON and in metrics, until it is u
         weight: 1,
         held: false,
         ejected: port === bad.port,
+        unhealthy: false,
         warming: false,
       }))
       .toSorted((a, b) => a.id.localeCompare(b.id)),

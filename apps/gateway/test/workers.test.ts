@@ -117,6 +117,43 @@ describe("workers", () => {
     expect(await gateway.metric("rollcall_upstream_nodes")).toBe(1);
   });
 
+  test("the primary alone checks nodes, and all know what it finds, newcomers too", async () => {
+    let checks = 0;
+    let failing = true;
+    const good = await echoNode("good");
+    const bad = await echoNode("bad", ({ url }, response) => {
+      if (url === "/health") checks += 1;
+      response.writeHead(url === "/health" && failing ? 500 : 200).end('{ "name": "bad" }');
+    });
+    const nodes = `"127.0.0.1:${good.port}": 1, "127.0.0.1:${bad.port}": 1`;
+    const gateway = await workersUnderTest(
+      `workers: 2\nroutes: [{ id: x, uri: /x, upstream: { nodes: { ${nodes} }, checks: { active: { http_path: /health, timeout: 5, healthy: { interval: 0.1, http_statuses: [200] }, unhealthy: { interval: 0.1, http_failures: 2 } } } } }]\n`,
+    );
+    const [first = 0] = await gateway.serving(2);
+    const state = 'rollcall_upstream_nodes{registry="fixed",service="route:x",state="unhealthy"}';
+    await until(async () => (await gateway.metric(state)) === 1, "it to be unhealthy");
+    const names = async (): Promise<ReadonlySet<string>> => {
+      const answers = Array.from({ length: 16 }, () => send(gateway.listen, "/x"));
+      return new Set((await Promise.all(answers)).map((answer) => String(answer.json().name)));
+    };
+    // The news takes its way to the workers.
+    await until(async () => !(await names()).has("bad"), "no more requests to it");
+    kill(first, "SIGKILL");
+    await until(async () => !(await gateway.serving(2)).includes(first), "another worker");
+    for (let left = 3; left > 0; left -= 1) expect(await names()).toEqual(new Set(["good"]));
+    const counted = 'rollcall_health_checks_total{registry="fixed",service="route:x",result="http';
+    const before = checks;
+    expect(await gateway.metric(counted)).toBeGreaterThanOrEqual(before - 1);
+    expect(await gateway.metric(counted)).toBeLessThanOrEqual(checks);
+    failing = false;
+    await until(async () => (await names()).has("bad"), "requests to it again");
+    const told = gateway.lines().filter(({ node }) => node === `127.0.0.1:${bad.port}`);
+    expect(told.map(({ msg }) => msg)).toEqual([
+      "node unhealthy, its checks fail",
+      "node healthy again",
+    ]);
+  });
+
   test("one that is told to end finishes its requests and is replaced meanwhile", async () => {
     let finish: (() => void) | undefined;
     const node = await echoNode("slow", (_request, response) => {

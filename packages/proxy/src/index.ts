@@ -26,3 +26,4 @@ export {
   limitBounds,
   type ProxyLimits,
 } from "./limits.ts";
+export { guardedLookup } from "./node/guarded-lookup.ts";

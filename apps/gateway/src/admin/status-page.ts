@@ -19,7 +19,7 @@ export function statusPage(status: GatewayStatus): string {
 body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem; color: #222; }
 table { border-collapse: collapse; margin-bottom: 2rem; }
 th, td { text-align: left; padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #ddd; }
-.fresh, .up { color: #17692b; } .stale, .pending, .held, .warming { color: #8a5a00; } .bad, .down, .ejected { color: #a11; }
+.fresh, .up { color: #17692b; } .stale, .pending, .held, .warming { color: #8a5a00; } .bad, .down, .ejected, .unhealthy { color: #a11; }
 </style>
 </head>
 <body>
@@ -63,13 +63,15 @@ function serviceRow(service: ServiceStatus, workers: number | undefined): string
     service.rejected > 0 ? `${service.rejected} unreadable records` : "",
   ].filter((note) => note !== "");
   const nodes = service.nodes.map((node) => {
-    const { address, status, weight, held, ejected, ejected_workers: by, warming } = node;
+    const { address, status, weight, held, ejected, ejected_workers: by } = node;
+    const { unhealthy, warming } = node;
     const marks = [
       held ? "held" : "",
       ejected ? (by === undefined ? "ejected" : `ejected by ${by} of ${workers} workers`) : "",
+      unhealthy ? "unhealthy" : "",
       warming ? "warming" : "",
     ].filter((mark) => mark !== "");
-    const look = ejected ? "ejected" : held ? "held" : warming ? "warming" : status;
+    const look = ejected || unhealthy ? "ejected" : held ? "held" : warming ? "warming" : status;
     const texts = [`${address} ${status}`, `weight ${weight}`, ...marks];
     return `<div class="${escape(look)}">${escape(texts.join(", "))}</div>`;
   });

@@ -38,6 +38,8 @@ export interface ServiceStatus {
     readonly ejected: boolean;
     /** By how many worker processes, when there are any. */
     readonly ejected_workers?: number | undefined;
+    /** Does not pass its active checks. */
+    readonly unhealthy: boolean;
     /** New, so it gets a part of its weight, from at least one process. */
     readonly warming: boolean;
   }[];
@@ -51,7 +53,7 @@ export function isReady({ state, workers }: Pick<AdminView, "state" | "workers">
 
 /** Gathers {@link GatewayStatus}. */
 export async function gatewayStatus(view: AdminView): Promise<GatewayStatus> {
-  const { state, metrics, addresses, workers } = view;
+  const { state, metrics, addresses, workers, health } = view;
   const { lastReload } = metrics;
   const standings = await metrics.standings();
   return {
@@ -86,6 +88,7 @@ export async function gatewayStatus(view: AdminView): Promise<GatewayStatus> {
           held: held.has(node.id),
           ejected: ejected.has(node.id),
           ejected_workers: workers === undefined ? undefined : ejected.get(node.id),
+          unhealthy: health.of(pool.key).has(node.id),
           warming: warming.has(node.id),
         })),
       };

@@ -1,5 +1,6 @@
 import * as z from "zod";
 
+import { type ActiveChecksInput, activeChecksSchema } from "./active-checks-schema.ts";
 import { choice, decimal, integer, text } from "./leaf.ts";
 
 /** `checks.passive` of an upstream, as in APISIX. */
@@ -50,7 +51,12 @@ export interface ZonePreferenceInput {
 
 /** What stands around the algorithm of an upstream. */
 export interface BalancingInput {
-  readonly checks?: { readonly passive?: PassiveChecksInput | undefined } | undefined;
+  readonly checks?:
+    | {
+        readonly active?: ActiveChecksInput | undefined;
+        readonly passive?: PassiveChecksInput | undefined;
+      }
+    | undefined;
   readonly outlier_ejection?: OutlierEjectionInput | undefined;
   readonly warm_up_conf?: WarmUpInput | undefined;
   readonly zone_preference?: ZonePreferenceInput | undefined;
@@ -125,7 +131,12 @@ export const balancingKeys: {
   readonly warm_up_conf: z.ZodType<BalancingInput["warm_up_conf"]>;
   readonly zone_preference: z.ZodType<BalancingInput["zone_preference"]>;
 } = {
-  checks: z.strictObject({ passive: passive.optional() }, "must be a map with passive").optional(),
+  checks: z
+    .strictObject(
+      { active: activeChecksSchema.optional(), passive: passive.optional() },
+      "must be a map with active or passive",
+    )
+    .optional(),
   outlier_ejection: outlierEjection.optional(),
   warm_up_conf: warmUp.optional(),
   zone_preference: zonePreference.optional(),

@@ -1,3 +1,4 @@
+import type { ActiveChecks } from "./active-checks.ts";
 import type { BalancerOptions, BalancerType, HashSpec } from "@rollcall/balancer";
 import type { ConsulOptions } from "@rollcall/consul";
 import type { NodeInput, ServiceQuery } from "@rollcall/core";
@@ -63,6 +64,8 @@ export interface UpstreamConfig {
   readonly type: BalancerType;
   /** What stands around it: ejection, slow start, zones. */
   readonly balancing: BalancerOptions;
+  /** How nodes are asked whether they are well; `undefined`: they are not. */
+  readonly checks?: ActiveChecks | undefined;
   /** What requests are hashed by, with `chash`. */
   readonly hash?: HashSpec | undefined;
   readonly secure: boolean;

@@ -38,7 +38,7 @@ export const unsupportedKeys: Readonly<Record<string, readonly string[]>> = {
   ],
   service: ["script"],
   upstream: ["keepalive_pool"],
-  checks: ["active"],
+  active: ["http_method", "http_req_body"],
   warm_up: ["startup_grace_period_seconds"],
   ssl: ["certs", "client", "gm", "keys", "ssl_protocols"],
   tls: ["client_cert_id"],

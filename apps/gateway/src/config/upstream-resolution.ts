@@ -1,16 +1,16 @@
-import { isIP } from "node:net";
-
 import { type BalancerOptions, createBalancer, type HashSpec } from "@rollcall/balancer";
-import { defineNode, DiscoveryError, type NodeInput } from "@rollcall/core";
+import { DiscoveryError } from "@rollcall/core";
 
+import { resolveActiveChecks } from "./active-checks.ts";
 import { balancerOptions } from "./balancing.ts";
 import type { ConfigDocument, Path } from "./document.ts";
+import { fixedNodes } from "./fixed-nodes.ts";
 import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
 import { resolveNodeTls } from "./node-tls.ts";
 import type { Resolution } from "./resolution.ts";
 import { resolveScope } from "./scope-resolution.ts";
 import { suggest } from "./suggestion.ts";
-import type { NodeEntry, TimeoutInput, UpstreamInput } from "./upstream-schema.ts";
+import type { TimeoutInput, UpstreamInput } from "./upstream-schema.ts";
 import { showPath } from "./show-path.ts";
 
 /** APISIX's default for connect, send and read. */
@@ -47,6 +47,7 @@ export function resolveUpstream(
     source,
     type: input.type ?? "roundrobin",
     balancing: balancing(placed, resolution),
+    checks: activeChecks(placed, host, resolution),
     hash: hashSpec(placed, resolution),
     secure,
     tls: nodeTls(placed, source, resolution),
@@ -87,6 +88,25 @@ function balancing(
     problems.push(document.problem(place, `${showPath(place)}: ${error.reason}`));
   }
   return options;
+}
+
+function activeChecks(
+  { input, document, path }: PlacedUpstream,
+  host: UpstreamConfig["host"],
+  { problems, warnings }: Resolution,
+): UpstreamConfig["checks"] {
+  const active = input.checks?.active;
+  if (active === undefined) return undefined;
+  const value = typeof host === "object" ? host.value : undefined;
+  const place = (...at: Path): Path => [...path, "checks", "active", ...at];
+  const checks = resolveActiveChecks(active, value, (at, message) => {
+    problems.push(document.problem(place(...at), `${showPath(place(...at))} ${message}`));
+  });
+  if (input.scheme === "https" && checks.type === "http" && checks.port === undefined) {
+    const message = `${showPath(place("type"))} is http, and the nodes speak TLS: every check will fail; use type: https`;
+    warnings.push(document.problem(place(), message));
+  }
+  return checks;
 }
 
 /** APISIX asks for `key` unless it is the default, which makes little sense: here it is always needed. */
@@ -184,68 +204,6 @@ function registryName(placed: PlacedUpstream, resolution: Resolution): string | 
   const message = `${showPath(place)} ${JSON.stringify(input.discovery_type)} is not configured under discovery; ${fix}`;
   resolution.problems.push(document.problem(place, message));
   return undefined;
-}
-
-function fixedNodes(
-  placed: PlacedUpstream,
-  secure: boolean,
-  resolution: Resolution,
-): NodeSource | undefined {
-  const { input, document, path } = placed;
-  const nodesPath = [...path, "nodes"];
-  const entries: { place: Path; entry: NodeEntry }[] = Array.isArray(input.nodes)
-    ? input.nodes.map((entry: NodeEntry, index) => ({ place: [...nodesPath, index], entry }))
-    : Object.entries((input.nodes ?? {}) as Record<string, number>).map(([address, weight]) => ({
-        place: [...nodesPath, address],
-        entry: { ...splitAddress(address), weight },
-      }));
-  const nodes: Omit<NodeInput, "service">[] = [];
-  const addresses = new Set<string>();
-  let good = true;
-  const refuse = (place: Path, message: string): void => {
-    good = false;
-    resolution.problems.push(document.keyProblem(place, `${showPath(place)} ${message}`));
-  };
-  for (const { place, entry } of entries) {
-    const node = {
-      host: withoutBrackets(entry.host),
-      port: entry.port ?? (secure ? 443 : 80),
-      secure,
-      weight: entry.weight,
-      ...(entry.priority === undefined ? {} : { priority: entry.priority }),
-      ...(entry.metadata === undefined ? {} : { metadata: entry.metadata }),
-    };
-    try {
-      const { id } = defineNode({ ...node, service: "fixed" });
-      if (!resolution.policy.allows(node)) {
-        refuse(
-          place,
-          "is an address that is denied; if it is meant, add it to node_addresses.allow",
-        );
-      }
-      if (addresses.has(id)) refuse(place, `names the node ${id} a second time`);
-      addresses.add(id);
-      nodes.push(node);
-    } catch (error) {
-      if (!(error instanceof DiscoveryError)) throw error;
-      refuse(place, `is not a node: ${error.reason}`);
-    }
-  }
-  return good ? { kind: "fixed", nodes } : undefined;
-}
-
-/** `host:port`, `[v6]:port`, or a host alone; nonsense is left in the host, to be refused there. */
-function splitAddress(address: string): { host: string; port?: number } {
-  if (isIP(address) === 6) return { host: address };
-  const match = /^(.*):([^:\]]*)$/s.exec(address);
-  if (match === null) return { host: address };
-  const digits = match[2]!;
-  return { host: match[1]!, port: /^[0-9]{1,6}$/.test(digits) ? Number(digits) : Number.NaN };
-}
-
-function withoutBrackets(host: string): string {
-  const inner = /^\[(.*)\]$/.exec(host)?.[1];
-  return inner !== undefined && isIP(inner) === 6 ? inner : host;
 }
 
 function hostRule(

@@ -149,7 +149,7 @@ function kindAt(path: Path): string {
   if (last === undefined) return "file";
   if (last === "plugins" || last === "upstream" || last === "tls") return last;
   if (last === "proxy-rewrite") return "rewrite";
-  if (last === "checks") return "checks";
+  if (last === "active" && path.at(-2) === "checks") return "active";
   if (last === "warm_up_conf") return "warm_up";
   if (path.length !== 2) return "";
   const kinds: Record<string, string> = {

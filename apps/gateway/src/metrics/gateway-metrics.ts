@@ -5,57 +5,26 @@ import type { GatewayConfig } from "../config/gateway-config.ts";
 import type { RequestContext } from "../forwarding.ts";
 import type { GatewayState } from "../state.ts";
 import { nameOf, type NodePool, registryOf } from "../upstream/node-pool.ts";
+import type { ProbeResult } from "../upstream/probe.ts";
 import { JointStandings, type Standing, standingsOf } from "../upstream/standing.ts";
-import { AttemptNumbers, type AttemptsTaken, keyOf } from "./attempt-numbers.ts";
+import { AttemptNumbers, keyOf } from "./attempt-numbers.ts";
 import { certificateEnds } from "./certificate-ends.ts";
+import { CheckNumbers } from "./check-numbers.ts";
 import { nodeValues, staleValues, stateValues } from "./discovery-values.ts";
 import { DroppedLines } from "./dropped-lines.ts";
-import { EjectionNumbers, type EjectionsTaken } from "./ejection-numbers.ts";
+import { EjectionNumbers } from "./ejection-numbers.ts";
 import { HandshakeNumbers, type HandshakeResult } from "./handshake-numbers.ts";
-import { type ProcessFigures, renderTogether } from "./process-figures.ts";
-import { RequestNumbers, type RequestsTaken, type Value } from "./request-numbers.ts";
+import type { MetricsSource, NumbersTaken, ReloadNote, WorkerNumbers } from "./metrics-contract.ts";
+import { renderTogether } from "./process-figures.ts";
+import { RequestNumbers, type Value } from "./request-numbers.ts";
 import { standingValues } from "./standing-values.ts";
-
-/** What is measured when somebody asks, rather than counted as it happens. */
-export interface MetricsSource {
-  readonly state: GatewayState;
-  readonly inFlight: number;
-}
-
-/** What a process has counted since somebody last took it. */
-export interface NumbersTaken {
-  readonly requests: readonly RequestsTaken[];
-  readonly attempts: readonly AttemptsTaken[];
-  readonly ejections: readonly EjectionsTaken[];
-  readonly handshakes: Readonly<Record<HandshakeResult, number>>;
-  readonly droppedLines: number;
-}
-
-/** Worker processes, as the metrics see them. */
-export interface WorkerNumbers {
-  /** Brings in what they have counted until now, or what is known of those that do not answer in time. */
-  collect(): Promise<{
-    readonly first: ProcessFigures;
-    readonly others: readonly ProcessFigures[];
-  }>;
-  /** Of each worker, as it said last. */
-  standings(): readonly (readonly Standing[])[];
-  serving(): number;
-  restarts(): number;
-}
-
-/** How the last reload went. */
-export interface ReloadNote {
-  readonly at: number;
-  /** Why it was refused; `undefined` when it was not. */
-  readonly refused?: string | undefined;
-}
 
 /** The gateway's Prometheus metrics; every label is bounded by the configuration. */
 export class GatewayMetrics {
   readonly #registry = new Registry();
   readonly #requests = new RequestNumbers();
   readonly #attempts = new AttemptNumbers();
+  readonly #checks = new CheckNumbers();
   readonly #ejections = new EjectionNumbers();
   readonly #handshakes = new HandshakeNumbers();
   readonly #reloads: Counter<"result">;
@@ -98,6 +67,12 @@ export class GatewayMetrics {
       "counter",
       "How often a node was left out because its requests failed.",
       () => this.#ejections.totals(),
+    );
+    this.#numbers(
+      "rollcall_health_checks_total",
+      "counter",
+      "Active checks of nodes, by result.",
+      () => this.#checks.totals(),
     );
     this.#numbers(
       "rollcall_tls_handshakes_total",
@@ -189,6 +164,11 @@ export class GatewayMetrics {
     this.#ejections.add(registry, service);
   }
 
+  /** One active check of a node. */
+  checked(registry: string, service: string, result: ProbeResult): void {
+    this.#checks.add(registry, service, result);
+  }
+
   /** @param refused  Why nothing changed. */
   reloaded(refused?: string): void {
     this.#lastReload = { at: Date.now(), refused };
@@ -203,7 +183,9 @@ export class GatewayMetrics {
       service: nameOf(key, source),
       ejects: balancing.outlierEjection !== undefined,
     }));
-    this.#attempts.keep(new Set(services.map(({ registry, service }) => keyOf(registry, service))));
+    const keys = new Set(services.map(({ registry, service }) => keyOf(registry, service)));
+    this.#attempts.keep(keys);
+    this.#checks.keep(keys);
     this.#ejections.keep(services.filter(({ ejects }) => ejects));
   }
 
@@ -216,9 +198,9 @@ export class GatewayMetrics {
     const age = "How long the registry has not confirmed the nodes; 0 while it does.";
     this.#numbers("rollcall_discovery_stale_seconds", "gauge", age, () => staleValues(pools()));
     const apart =
-      "Nodes that are ejected (their requests failed) or warming (new), in at least one process.";
+      "Nodes that are ejected (their requests fail), unhealthy (their checks do) or warming (new), in at least one process.";
     this.#numbers("rollcall_upstream_nodes", "gauge", apart, () =>
-      standingValues(pools(), this.#standings),
+      standingValues(pools(), this.#standings, source().health),
     );
     const dropped = "Log lines dropped because their reader stood still.";
     this.#number("rollcall_log_lines_dropped_total", "counter", dropped, () => {

@@ -1,6 +1,8 @@
-import type { Balancer, BalancerOptions, BalancerType } from "@rollcall/balancer";
+import type { Balancer, BalancerOptions, BalancerType, Picked } from "@rollcall/balancer";
 import type { ServiceNode, ServiceQuery, ServiceView } from "@rollcall/core";
+import type { NodeTls } from "@rollcall/proxy";
 
+import type { ActiveChecks } from "../config/active-checks.ts";
 import type { NodeSource } from "../config/gateway-config.ts";
 import { type AddressPolicy, allowedNodes } from "./address-policy.ts";
 
@@ -10,6 +12,8 @@ export function showQuery({ service, scope = {} }: ServiceQuery): string {
   if (keys.length === 0) return service;
   return `${service}?${keys.map((key) => `${key}=${scope[key]}`).join("&")}`;
 }
+
+type Skip = (node: ServiceNode) => boolean;
 
 /** As metrics and logs name where the nodes of an upstream come from. */
 export function registryOf(source: NodeSource): string {
@@ -31,6 +35,17 @@ export class NodePool {
   /** What stands around the algorithm. */
   readonly balancing: BalancerOptions;
   readonly balancer: Balancer;
+  /** How nodes are asked whether they are well; `undefined`: they are not. */
+  readonly checks: ActiveChecks | undefined;
+  /** How TLS is spoken to them when they are asked; may hold a private key. */
+  readonly tls: NodeTls | undefined;
+  /** Ids of those that were found not to be well. */
+  readonly #unhealthy: () => ReadonlySet<string>;
+  /** Of the running pick. */
+  #skip: Skip | undefined;
+  #out: ReadonlySet<string> | undefined;
+  readonly #skipUnhealthy: Skip = (node) =>
+    this.#out?.has(node.id) === true || this.#skip?.(node) === true;
   readonly #allowed: (nodes: readonly ServiceNode[]) => readonly ServiceNode[];
 
   constructor(parts: {
@@ -41,6 +56,9 @@ export class NodePool {
     readonly balancing: BalancerOptions;
     readonly balancer: Balancer;
     readonly policy: AddressPolicy;
+    readonly checks: ActiveChecks | undefined;
+    readonly tls: NodeTls | undefined;
+    readonly unhealthy: () => ReadonlySet<string>;
   }) {
     this.key = parts.key;
     this.source = parts.source;
@@ -48,7 +66,22 @@ export class NodePool {
     this.type = parts.type;
     this.balancing = parts.balancing;
     this.balancer = parts.balancer;
+    this.checks = parts.checks;
+    this.tls = parts.tls;
+    this.#unhealthy = parts.unhealthy;
     this.#allowed = allowedNodes(parts.policy);
+  }
+
+  /** Chooses a node; an unhealthy one only when the request could go nowhere else. */
+  pick(key: string | undefined, skip: Skip | undefined): Picked | undefined {
+    const { nodes } = this;
+    const out = this.checks === undefined ? undefined : this.#unhealthy();
+    if (out === undefined || out.size === 0) return this.balancer.pick(nodes, key, skip);
+    this.#out = out;
+    this.#skip = skip;
+    const picked = this.balancer.pick(nodes, key, this.#skipUnhealthy);
+    this.#skip = undefined;
+    return picked ?? this.balancer.pick(nodes, key, skip);
   }
 
   /** Service name; `undefined` for fixed nodes. */

@@ -58,7 +58,7 @@ export class Upstream {
         ? undefined
         : (node: ServiceNode) =>
             tried.some((other) => other.host === node.host && other.port === node.port);
-    const picked = this.pool.balancer.pick(this.pool.nodes, key, skip);
+    const picked = this.pool.pick(key, skip);
     if (picked === undefined) return undefined;
     const { node } = picked;
     return {

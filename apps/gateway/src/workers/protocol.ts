@@ -2,7 +2,7 @@ import type { ErrorCode, ServiceNode, ServiceQuery, Snapshot } from "@rollcall/c
 import type { ListenAddress } from "@rollcall/proxy";
 
 import type { ConfigFiles } from "../config/gateway-config.ts";
-import type { NumbersTaken } from "../metrics/gateway-metrics.ts";
+import type { NumbersTaken } from "../metrics/metrics-contract.ts";
 import type { ProcessFigures } from "../metrics/process-figures.ts";
 import type { NodeChange } from "../upstream/node-change.ts";
 import type { Standing } from "../upstream/standing.ts";
@@ -63,6 +63,8 @@ export type ToWorker =
   | ViewChange
   /** What tickets of TLS sessions are sealed with from now on, as base64. */
   | { readonly kind: "tickets"; readonly secret: string }
+  /** Nodes of an upstream that do not pass their active checks, by id. */
+  | { readonly kind: "health"; readonly upstream: string; readonly unhealthy: readonly string[] }
   /** Say what was counted, now. */
   | { readonly kind: "count"; readonly asked: number }
   | { readonly kind: "stop"; readonly drainMs: number };

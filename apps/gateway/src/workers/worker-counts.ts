@@ -1,4 +1,4 @@
-import type { NumbersTaken } from "../metrics/gateway-metrics.ts";
+import type { NumbersTaken } from "../metrics/metrics-contract.ts";
 import { OtherFigures, OwnFigures, type ProcessFigures } from "../metrics/process-figures.ts";
 import type { Standing } from "../upstream/standing.ts";
 import type { ToPrimary } from "./protocol.ts";

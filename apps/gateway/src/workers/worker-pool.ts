@@ -9,6 +9,7 @@ import { nodeChangeLog } from "../log.ts";
 import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import type { GatewayState } from "../state.ts";
 import { TicketSecret } from "../ticket-secret.ts";
+import type { HealthBoard } from "../upstream/health-board.ts";
 import { freePort } from "./free-port.ts";
 import { type Place, Places } from "./places.ts";
 import type { Order, ToPrimary } from "./protocol.ts";
@@ -34,6 +35,7 @@ export class WorkerPool implements Front, WorkerListener {
   readonly #stopping = new AbortController();
   readonly #registries = new RegistryNumbers();
   readonly #feeds = new WorkerFeeds(this.#registries);
+  readonly #health: HealthBoard;
   readonly #tickets = new TicketSecret();
   readonly #counts: WorkerCounts;
   #addresses: readonly ListenAddress[] = [];
@@ -42,7 +44,9 @@ export class WorkerPool implements Front, WorkerListener {
   /** Reloads and replacements, one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor(log: Logger, metrics: () => GatewayMetrics) {
+  /** @param health  Told to every worker. */
+  constructor(log: Logger, metrics: () => GatewayMetrics, health: HealthBoard) {
+    this.#health = health;
     this.#counts = new WorkerCounts((numbers) => metrics().merge(numbers));
     this.#onNodeChange = nodeChangeLog(log);
     this.#places = new Places({
@@ -51,6 +55,11 @@ export class WorkerPool implements Front, WorkerListener {
       order: () => this.#current!.order,
       inTurn: (work) => this.#inTurn(work),
       stopping: this.#stopping.signal,
+    });
+    health.follow((upstream, unhealthy) => {
+      for (const worker of this.#places.workers) {
+        worker.post({ kind: "health", upstream, unhealthy });
+      }
     });
     this.#tickets.follow(() => {
       for (const worker of this.#places.workers) this.#tellTickets(worker);
@@ -111,8 +120,7 @@ export class WorkerPool implements Front, WorkerListener {
 
   onMessage(worker: WorkerProcess, message: ToPrimary): void {
     this.#feeds.onMessage(worker, message);
-    // Before its first order, so that none of its listeners ever has another.
-    if (message.kind === "hello") this.#tellTickets(worker);
+    if (message.kind === "hello") this.#welcome(worker);
     if (message.kind === "counted") this.#counts.onCounted(worker, message);
     if (message.kind === "node") this.#onNodeChange(message.change, worker.place + 1);
     if (message.kind === "leaving") this.#places.onLeaving(worker);
@@ -161,6 +169,14 @@ export class WorkerPool implements Front, WorkerListener {
       throw listenErrorOf(error, stage);
     } finally {
       places.isStarting = false;
+    }
+  }
+
+  /** What it has to know before its first order. */
+  #welcome(worker: WorkerProcess): void {
+    this.#tellTickets(worker);
+    for (const [upstream, unhealthy] of this.#health.entries) {
+      worker.post({ kind: "health", upstream, unhealthy });
     }
   }
 

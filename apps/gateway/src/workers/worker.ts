@@ -10,6 +10,7 @@ import type { GatewayMetrics } from "../metrics/gateway-metrics.ts";
 import { OwnFigures } from "../metrics/process-figures.ts";
 import type { RegistryFactories } from "../registry-factory.ts";
 import { TicketSecret } from "../ticket-secret.ts";
+import { HealthBoard } from "../upstream/health-board.ts";
 import { FedRegistries } from "./fed-registry.ts";
 import { HeldFront } from "./held-front.ts";
 import { spreadsConnections } from "./spread.ts";
@@ -34,6 +35,8 @@ export class WorkerGateway {
   readonly #fed: FedRegistries;
   /** The primary's, as soon as it has told it. */
   readonly #tickets = new TicketSecret();
+  /** As the primary finds nodes, which alone checks them. */
+  readonly #health = new HealthBoard();
   readonly #figures = new OwnFigures();
   readonly #stopping = new AbortController();
   readonly #telling: NodeJS.Timeout;
@@ -68,6 +71,9 @@ export class WorkerGateway {
         break;
       case "tickets":
         this.#tickets.renew(Buffer.from(message.secret, "base64"));
+        break;
+      case "health":
+        this.#health.set(message.upstream, message.unhealthy);
         break;
       case "count":
         void this.#tell(message.asked);
@@ -125,6 +131,7 @@ export class WorkerGateway {
         stagger: worker / workers,
         reusePort: spreadsConnections,
         ticketSecret: this.#tickets,
+        health: this.#health,
         front: (listeners, metrics) => {
           this.#metrics = metrics;
           this.#inFlight = () => listeners.inFlight;
