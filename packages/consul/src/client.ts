@@ -1,4 +1,5 @@
 import { DiscoveryError } from "@rollcall/core";
+import type { ListMemory } from "@rollcall/core/adapter";
 
 import {
   type BodyReader,
@@ -7,7 +8,6 @@ import {
   type Reply,
   type Request,
 } from "./exchange.ts";
-import type { ListMemory } from "./list-memory.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { type Place, placeParameters } from "./place.ts";
 import { isRecord } from "./record.ts";

@@ -6,13 +6,11 @@ import {
   sameNode,
   type ServiceNode,
 } from "@rollcall/core";
+import type { KnownNodes } from "@rollcall/core/adapter";
 
 import { isYounger } from "./owner.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { StoredRecord } from "./stored-record.ts";
-
-/** Nodes of one service by id, as they were yielded last. */
-export type KnownNodes = ReadonlyMap<string, ServiceNode>;
 
 type Found = StoredRecord & { node: ServiceNode };
 

@@ -12,7 +12,7 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered, queryKey } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, NodeSets, queryKey } from "@rollcall/core/adapter";
 
 import { checkRights } from "./acl.ts";
 import { ConsulClient } from "./client.ts";
@@ -21,7 +21,6 @@ import { Clusters } from "./clusters.ts";
 import { Home } from "./home.ts";
 import { type KnownParts, type MergedAnswer, watchMerged } from "./merged-watch.ts";
 import { nodeSetOf } from "./node-set.ts";
-import { NodeSets } from "./node-sets.ts";
 import { show } from "./option-checks.ts";
 import { type ConsulOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
@@ -30,6 +29,7 @@ import { Places } from "./places.ts";
 import { minTtlMs } from "./registration-options.ts";
 import { ServiceReader } from "./service-reader.ts";
 import { watchService, type WatchTools } from "./service-watch.ts";
+import type { StoredRecord } from "./stored-record.ts";
 
 /**
  * Consul as a registry. Opens no connection before it is used.
@@ -103,7 +103,11 @@ class ConsulRegistry implements Registry {
       yield this.#skipped(query);
       await aborted(linked);
     }
-    const sets = new NodeSets(query.service, this.#options);
+    const { sort, defaultService } = this.#options;
+    const sets = new NodeSets<StoredRecord>(
+      (records, known) => nodeSetOf({ records, service: query.service }, this.#options, known),
+      { isOrdered: sort === "origin" && defaultService === undefined },
+    );
     for await (const { records, rejected = [] } of this.#follow(query, linked)) {
       const set = sets.next(records);
       yield rejected.length === 0

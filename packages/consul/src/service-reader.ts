@@ -1,9 +1,9 @@
 import { DiscoveryError } from "@rollcall/core";
+import { ListMemory } from "@rollcall/core/adapter";
 
 import { checkRights } from "./acl.ts";
 import type { ConsulClient, HealthAnswer } from "./client.ts";
 import type { Cluster } from "./cluster.ts";
-import { ListMemory } from "./list-memory.ts";
 import type { ResolvedOptions } from "./options.ts";
 import type { Place } from "./place.ts";
 import type { ServerAddress } from "./server-address.ts";

@@ -1,6 +1,7 @@
 import type { NodeSet } from "@rollcall/core";
+import type { KnownNodes } from "@rollcall/core/adapter";
 
-import { type KnownNodes, nodeSetOf } from "../src/node-set.ts";
+import { nodeSetOf } from "../src/node-set.ts";
 import { type ConsulOptions, resolveOptions } from "../src/options.ts";
 import { readRecord, type StoredRecord } from "../src/stored-record.ts";
 

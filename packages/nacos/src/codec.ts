@@ -17,7 +17,8 @@ export interface Decoded {
   /** How to name it in a report. */
   readonly key: string;
   readonly cluster: string;
-  readonly node?: ServiceNode | undefined;
+  /** Replaced by an equal one that is there already: records may be kept as long as nodes. */
+  node?: ServiceNode | undefined;
   /** Why it is no node, or that its weight was nonsense. */
   readonly error?: DiscoveryError | undefined;
   /** Who wrote it; undefined for other clients. */

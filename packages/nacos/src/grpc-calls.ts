@@ -1,9 +1,10 @@
 import type { DiscoveryError } from "@rollcall/core";
 
 import type { Access } from "./access.ts";
-import { BodyError, parseJson } from "./body.ts";
+import { BodyError } from "./body.ts";
 import { fault, quoted, type Where } from "./fault.ts";
 import type { GrpcConnection } from "./grpc-connection.ts";
+import { parseWithHosts } from "./host-list.ts";
 import type { ServiceKey } from "./names.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { decodePayload, encodePayload, PayloadError } from "./payload.ts";
@@ -42,6 +43,8 @@ export interface GrpcCallsContext {
 
 /** Code of an answer to those the server does not know, or not yet: it also comes straight after set-up. */
 export const unregistered = 301;
+/** Where an answer or a push has its list. */
+const pathOfHosts = ["serviceInfo", "hosts"];
 const starting = 300;
 const noHandler = 302;
 const badRequest = 400;
@@ -126,7 +129,7 @@ export class GrpcCalls {
     this.#heardAtMs = this.#context.options.clock.monotonicMs();
     try {
       const { type, body } = decodePayload(bytes);
-      const json = parseJson(body);
+      const json = parseWithHosts(body, pathOfHosts);
       if (!isRecord(json)) throw new BodyError("the message is not an object");
       return { type, body: json };
     } catch (cause) {

@@ -1,8 +1,9 @@
-import type { DiscoveryError } from "@rollcall/core";
+import { DiscoveryError } from "@rollcall/core";
 import { sleep } from "@rollcall/core/adapter";
 
 import type { Access } from "./access.ts";
 import { BodyError } from "./body.ts";
+import type { Decoded } from "./codec.ts";
 import { fault } from "./fault.ts";
 import { GrpcCalls, type Json, unregistered } from "./grpc-calls.ts";
 import { GrpcConnection, type GrpcStream } from "./grpc-connection.ts";
@@ -108,7 +109,7 @@ export class GrpcSession implements Session {
     return this.#calls.ask({ type: "ServiceQueryRequest", body, operation, signal }, key, infoOf);
   }
 
-  follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<ServiceInfo> {
+  follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<readonly Decoded[]> {
     return this.#subscriptions.follow(key, signal);
   }
 
@@ -318,7 +319,8 @@ export class GrpcSession implements Session {
       this.#subscriptions.deliver(key, readServiceInfo(raw));
     } catch (cause) {
       const where = this.#calls.where(`receive ${name.slice(0, 255)}`);
-      this.#subscriptions.fail(key, fault("PROTOCOL", where, (cause as Error).message, cause));
+      const error = fault("PROTOCOL", where, (cause as Error).message, cause);
+      this.#subscriptions.fail(key, cause instanceof DiscoveryError ? cause : error);
     }
   }
 

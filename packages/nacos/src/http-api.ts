@@ -3,6 +3,7 @@ import { DiscoveryError } from "@rollcall/core";
 import type { Access } from "./access.ts";
 import { BodyError, parseJson } from "./body.ts";
 import { fault, quoted, type Where } from "./fault.ts";
+import { parseWithHosts } from "./host-list.ts";
 import type { HttpExchange, HttpReply, HttpRequest } from "./http-exchange.ts";
 import { groupedName, type ServiceKey } from "./names.ts";
 import type { ResolvedOptions } from "./options.ts";
@@ -89,8 +90,8 @@ export class HttpApi {
         query: { namespaceId, groupName, serviceName },
       },
     };
-    return this.#call(call, signal, ({ text }, version) => {
-      const answer = parseJson(text);
+    return this.#call(call, signal, ({ body }, version) => {
+      const answer = parseWithHosts(body, [version === "v1" ? "hosts" : "data"]);
       return readServiceInfo(version === "v1" ? answer : { hosts: dataOf(answer) });
     });
   }
@@ -272,25 +273,24 @@ function placeOf({ ip, port, clusterName }: StoredInstance): Record<string, stri
   return { ip, port: String(port), clusterName };
 }
 
-function isDenied({ status, text }: HttpReply): boolean {
-  return status === 401 || status === 403 || codeOf(text) === accessDenied;
+function isDenied({ status, body }: HttpReply): boolean {
+  return status === 401 || status === 403 || codeOf(body) === accessDenied;
 }
 
 /** Version 3 says 200 to some things that it did not do. */
-function isRefusal({ text }: HttpReply): boolean {
-  const code = codeOf(text);
+function isRefusal({ body }: HttpReply): boolean {
+  const code = codeOf(body);
   return code !== undefined && ![0, 200, instanceNotFound, beatNotFound, 10_200].includes(code);
 }
 
-function codeOf(text: string): number | undefined {
-  if (!text.startsWith('{"code"')) return undefined;
-  const code = /^\{"code":(\d{1,9})[,}]/.exec(text)?.[1];
+function codeOf(body: Buffer): number | undefined {
+  const code = /^\{"code":(\d{1,9})[,}]/.exec(body.toString("latin1", 0, 32))?.[1];
   return code === undefined ? undefined : Number(code);
 }
 
 function refusal(reply: HttpReply, where: Where, isWrite: boolean): DiscoveryError {
-  const { status, text } = reply;
-  const code = codeOf(text);
+  const { status, body, text } = reply;
+  const code = codeOf(body);
   const answered = `the server answered ${status}${code === undefined ? "" : `, code ${code}`}`;
   if (isDenied(reply)) {
     return fault("AUTH", where, `${answered}: no right to do so, or wrong credentials`);

@@ -23,6 +23,8 @@ export interface HttpRequest {
 /** An answer, whole. */
 export interface HttpReply {
   readonly status: number;
+  readonly body: Buffer;
+  /** The body as a text, made whenever it is asked for. */
   readonly text: string;
 }
 
@@ -95,7 +97,14 @@ export class HttpExchange {
       bodyTimeout: readMs,
     });
     const body = await readBody(response.body, maxMessageBytes);
-    return { status: response.statusCode, text: body.toString("utf8") };
+    const status = response.statusCode;
+    return {
+      status,
+      body,
+      get text() {
+        return body.toString("utf8");
+      },
+    };
   }
 
   #explain(thrown: unknown, where: Where): unknown {

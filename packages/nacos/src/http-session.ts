@@ -1,9 +1,11 @@
 import { DiscoveryError } from "@rollcall/core";
 import { pollWatch } from "@rollcall/core/adapter";
 
+import type { Decoded } from "./codec.ts";
 import type { HttpApi } from "./http-api.ts";
 import type { ServiceKey } from "./names.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { RecordMemory } from "./record-memory.ts";
 import type { ServiceInfo } from "./service-info.ts";
 import type { Session } from "./session.ts";
 import type { StoredInstance } from "./stored-instance.ts";
@@ -33,10 +35,13 @@ export class HttpSession implements Session {
     return this.#during(signal, (own) => this.#api.list(key, own));
   }
 
-  follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<ServiceInfo> {
+  follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<readonly Decoded[]> {
     const { intervalMs, clock, random } = this.#options;
     const linked = AbortSignal.any([signal, this.ended]);
-    return pollWatch((own) => this.query(key, own), { intervalMs, signal: linked, clock, random });
+    const memory = new RecordMemory(this.#options, key.service);
+    const read = async (own: AbortSignal): Promise<readonly Decoded[]> =>
+      memory.decode((await this.query(key, own)).hosts);
+    return pollWatch(read, { intervalMs, signal: linked, clock, random });
   }
 
   services(group: string, signal: AbortSignal): Promise<readonly string[]> {

@@ -3,13 +3,14 @@ import { randomBytes } from "node:crypto";
 import { DiscoveryError, type ServiceNode } from "@rollcall/core";
 import { type RecordCalls, sleep } from "@rollcall/core/adapter";
 
-import { decodeInstance, type Decoded, encodeInstance, idOf } from "./codec.ts";
+import { type Decoded, encodeInstance, idOf } from "./codec.ts";
 import { fault } from "./fault.ts";
 import type { Link } from "./link.ts";
 import { lengthOf } from "./metadata.ts";
 import type { ServiceKey } from "./names.ts";
 import { maxWeight, type ResolvedOptions } from "./options.ts";
 import { isYounger, type Owner } from "./owner.ts";
+import { RecordMemory } from "./record-memory.ts";
 import type { Session } from "./session.ts";
 import type { StoredInstance } from "./stored-instance.ts";
 
@@ -221,11 +222,10 @@ export class OwnRecord implements RecordCalls {
     signal: AbortSignal,
   ): Promise<readonly Decoded[]> {
     const { key, options } = this.#context;
-    const context = { registry: options.name, service: key.service, weight: options.weight };
     const { hosts } = await session.query(key, signal);
-    return hosts
-      .filter((host) => idOf(host) === node.id)
-      .map((host) => decodeInstance(host, context))
+    const memory = new RecordMemory(options, key.service, false);
+    return memory
+      .decode(hosts.filter((host) => idOf(host) === node.id))
       .filter((decoded) => decoded.node !== undefined);
   }
 

@@ -8,6 +8,13 @@ export interface Payload {
   readonly body: string;
 }
 
+/** A payload as it came. */
+export interface ReceivedPayload {
+  readonly type: string;
+  /** JSON, as UTF-8. */
+  readonly body: Buffer;
+}
+
 /** Bytes that are no payload; the message is fit for an error's reason. */
 export class PayloadError extends Error {
   override readonly name = "PayloadError";
@@ -42,9 +49,9 @@ export function encodePayload({ type, headers = {}, body }: Payload): Buffer {
  *
  * @throws {@link PayloadError}
  */
-export function decodePayload(bytes: Buffer): Payload {
+export function decodePayload(bytes: Buffer): ReceivedPayload {
   let type = "";
-  let body = "";
+  let body: Buffer = Buffer.alloc(0);
   for (const [field, value] of fieldsOf(bytes)) {
     if (field === metadataField) {
       for (const [inner, one] of fieldsOf(value)) {
@@ -52,7 +59,7 @@ export function decodePayload(bytes: Buffer): Payload {
       }
     } else if (field === bodyField) {
       for (const [inner, one] of fieldsOf(value)) {
-        if (inner === valueField) body = one.toString("utf8");
+        if (inner === valueField) body = one;
       }
     }
   }

@@ -13,14 +13,15 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, NodeSets } from "@rollcall/core/adapter";
 
 import { Access } from "./access.ts";
+import type { Decoded } from "./codec.ts";
 import { HttpApi } from "./http-api.ts";
 import { HttpExchange } from "./http-exchange.ts";
 import { Link } from "./link.ts";
 import { type Place, placeOf, problemOfName, scopeKeys, type ServiceKey } from "./names.ts";
-import { createDecoder, type Decoder } from "./node-set.ts";
+import { nodeSetOf } from "./node-set.ts";
 import {
   maxTtlMs,
   minTtlMs,
@@ -29,6 +30,7 @@ import {
   resolveOptions,
 } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
+import { RecordMemory } from "./record-memory.ts";
 
 /**
  * A cluster of Nacos servers as a registry: gRPC with servers from 2.0 on, HTTP where that cannot be reached.
@@ -76,7 +78,8 @@ class NacosRegistry implements Registry {
     try {
       const session = await link.session(linked);
       const { hosts } = await session.query(key, linked);
-      return this.#decoder(key).decode(hosts, clusters);
+      const records = new RecordMemory(this.#options, key.service, false).decode(hosts);
+      return nodeSetOf(records, clusters, new Map());
     } finally {
       release();
     }
@@ -86,14 +89,14 @@ class NacosRegistry implements Registry {
     const linked = this.#linked(signal);
     linked.throwIfAborted();
     const { key, clusters } = this.#locate(query, "watch");
-    const decoder = this.#decoder(key);
+    const sets = new NodeSets<Decoded>((records, known) => nodeSetOf(records, clusters, known), {
+      isOrdered: clusters.length === 0,
+    });
     const link = this.#link(key.namespace);
     const release = link.hold();
     try {
       const session = await link.session(linked);
-      for await (const { hosts } of session.follow(key, linked)) {
-        yield decoder.decode(hosts, clusters);
-      }
+      for await (const records of session.follow(key, linked)) yield sets.next(records);
     } finally {
       release();
     }
@@ -220,10 +223,6 @@ class NacosRegistry implements Registry {
 
   #place(scope: Scope | undefined, operation: string): Place {
     return placeOf(scope, this.#options.place, { registry: this.name, operation });
-  }
-
-  #decoder({ service }: ServiceKey): Decoder {
-    return createDecoder({ registry: this.name, service, weight: this.#options.weight });
   }
 
   #link(namespace: string): Link {

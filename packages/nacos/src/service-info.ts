@@ -1,9 +1,9 @@
+import { HostList } from "./host-list.ts";
 import { isRecord } from "./record.ts";
 
 /** What a server says of one service: always all of its instances. */
 export interface ServiceInfo {
-  /** Instances as they came: anything JSON can be. */
-  readonly hosts: readonly unknown[];
+  readonly hosts: HostList;
   /** When the server put it together, by its own clock; 0 when it does not say. */
   readonly lastRefTime: number;
 }
@@ -14,12 +14,12 @@ export class ServiceInfoError extends Error {
 }
 
 /**
- * Reads the `serviceInfo` of an answer or a push.
+ * Reads the `serviceInfo` of an answer or a push that {@link parseWithHosts} parsed.
  *
  * @throws {@link ServiceInfoError} without a list: that is a failure of the server, not an empty service.
  */
 export function readServiceInfo(value: unknown): ServiceInfo {
-  if (!isRecord(value) || !Array.isArray(value["hosts"])) {
+  if (!isRecord(value) || !(value["hosts"] instanceof HostList)) {
     throw new ServiceInfoError("the answer has no list of hosts");
   }
   const { hosts, lastRefTime } = value;

@@ -1,3 +1,4 @@
+import type { Decoded } from "./codec.ts";
 import type { ServiceKey } from "./names.ts";
 import type { ServiceInfo } from "./service-info.ts";
 import type { StoredInstance } from "./stored-instance.ts";
@@ -15,7 +16,7 @@ export interface Session {
   /** One answer from a server. */
   query(key: ServiceKey, signal: AbortSignal): Promise<ServiceInfo>;
   /** What a server says of a service, now and at each change; throws at the session's end. */
-  follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<ServiceInfo>;
+  follow(key: ServiceKey, signal: AbortSignal): AsyncIterable<readonly Decoded[]>;
   /** Names of the services of a group. */
   services(group: string, signal: AbortSignal): Promise<readonly string[]>;
   /**

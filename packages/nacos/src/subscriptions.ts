@@ -1,8 +1,10 @@
 import type { DiscoveryError } from "@rollcall/core";
 import { latch, type Latch, sleep } from "@rollcall/core/adapter";
 
+import type { Decoded } from "./codec.ts";
 import { keyText, type ServiceKey } from "./names.ts";
 import type { ResolvedOptions } from "./options.ts";
+import { RecordMemory } from "./record-memory.ts";
 import type { ServiceInfo } from "./service-info.ts";
 
 /** What subscriptions need of the connection they are on. */
@@ -17,9 +19,10 @@ export interface SubscriptionsContext {
 
 interface Subscription {
   readonly key: ServiceKey;
-  readonly followers: Set<Latch<ServiceInfo>>;
+  readonly followers: Set<Latch<readonly Decoded[]>>;
   readonly stop: AbortController;
-  latest: ServiceInfo | undefined;
+  readonly memory: RecordMemory;
+  latest: { readonly records: readonly Decoded[]; readonly lastRefTime: number } | undefined;
 }
 
 /**
@@ -37,12 +40,15 @@ export class Subscriptions {
   }
 
   /** The newest information, now and at each change; throws when it may not hold any more. */
-  async *follow(key: ServiceKey, signal: AbortSignal): AsyncGenerator<ServiceInfo, void, void> {
+  async *follow(
+    key: ServiceKey,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Decoded[], void, void> {
     const { ended } = this.#context;
-    const news = latch<ServiceInfo>(AbortSignal.any([signal, ended]));
+    const news = latch<readonly Decoded[]>(AbortSignal.any([signal, ended]));
     const subscription = this.#join(key);
     subscription.followers.add(news);
-    if (subscription.latest !== undefined) news.set(subscription.latest);
+    if (subscription.latest !== undefined) news.set(subscription.latest.records);
     try {
       yield* news;
     } finally {
@@ -54,7 +60,7 @@ export class Subscriptions {
   /** A push. One for a service that nobody follows any more is of no interest. */
   deliver(key: ServiceKey, info: ServiceInfo): void {
     const subscription = this.#byKey.get(keyText(key));
-    if (subscription !== undefined) take(subscription, info);
+    if (subscription !== undefined) this.#take(subscription, info);
   }
 
   /** A push that says nothing: what is known may be outdated. */
@@ -70,6 +76,7 @@ export class Subscriptions {
       key,
       followers: new Set(),
       stop: new AbortController(),
+      memory: new RecordMemory(this.#context.options, key.service),
       latest: undefined,
     };
     this.#byKey.set(keyText(key), subscription);
@@ -84,14 +91,14 @@ export class Subscriptions {
     const signal = AbortSignal.any([stop.signal, ended]);
     try {
       await this.#leaving.get(keyText(key));
-      take(subscription, await subscribe(key, signal));
+      this.#take(subscription, await subscribe(key, signal));
       for (;;) {
         await sleep(fullReadEveryMs * (2 / 3 + (2 / 3) * random()), signal, clock);
         const before = subscription.latest;
         const info = await query(key, signal);
         // Newer than all before, whatever the server's clock says; a push meanwhile may be newer still.
-        if (subscription.latest === before) give(subscription, info);
-        else take(subscription, info);
+        if (subscription.latest === before) this.#give(subscription, info);
+        else this.#take(subscription, info);
       }
     } catch (thrown) {
       if (!signal.aborted) this.#fail(subscription, thrown);
@@ -116,14 +123,15 @@ export class Subscriptions {
     this.#leaving.set(keyText(key), leaving);
     void leaving.then(() => this.#leaving.delete(keyText(key)));
   }
-}
 
-function take(subscription: Subscription, info: ServiceInfo): void {
-  // A push may overtake the answer to a question that was asked before it.
-  if (info.lastRefTime >= (subscription.latest?.lastRefTime ?? 0)) give(subscription, info);
-}
+  #take(subscription: Subscription, info: ServiceInfo): void {
+    // A push may overtake the answer to a question that was asked before it.
+    if (info.lastRefTime >= (subscription.latest?.lastRefTime ?? 0)) this.#give(subscription, info);
+  }
 
-function give(subscription: Subscription, info: ServiceInfo): void {
-  subscription.latest = info;
-  for (const follower of subscription.followers) follower.set(info);
+  #give(subscription: Subscription, { hosts, lastRefTime }: ServiceInfo): void {
+    const records = subscription.memory.decode(hosts);
+    subscription.latest = { records, lastRefTime };
+    for (const follower of subscription.followers) follower.set(records);
+  }
 }

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 
 import { defineNode, type ServiceNode } from "@rollcall/core";
+import { NodeSets } from "@rollcall/core/adapter";
 import fc from "fast-check";
 import { describe, test } from "vitest";
 
-import { decodeInstance, encodeInstance } from "../src/codec.ts";
-import { createDecoder } from "../src/node-set.ts";
+import { type Decoded, decodeInstance, encodeInstance } from "../src/codec.ts";
+import { nodeSetOf } from "../src/node-set.ts";
 
 const context = { registry: "nacos", service: "orders", weight: 100 };
 const owner = { generation: 1_795_000_000_000, token: "0123456789abcdef", write: 3 };
@@ -156,22 +157,25 @@ describe("an instance of our own", () => {
 });
 
 describe("a list", () => {
+  const decoded = (hosts: readonly unknown[]): readonly Decoded[] =>
+    hosts.map((host) => decodeInstance(host, context));
+
   test("gives an unchanged instance as the very same node", () => {
-    const decoder = createDecoder(context);
-    const first = decoder.decode([listed, { ...listed, port: 1 }], []);
-    const second = decoder.decode(
-      [
+    const sets = new NodeSets<Decoded>((records, known) => nodeSetOf(records, [], known), {
+      isOrdered: true,
+    });
+    const first = sets.next(decoded([listed, { ...listed, port: 1 }]));
+    const second = sets.next(
+      decoded([
         { ...listed, metadata: { ...listed.metadata } },
         { ...listed, port: 1, weight: 2 },
-      ],
-      [],
+      ]),
     );
     assert.equal(first.nodes[0], second.nodes[0]);
     assert.notEqual(first.nodes[1], second.nodes[1]);
     // Wherever in the list it stands.
-    const third = decoder.decode(
-      [{ ...listed, port: 2 }, { ...listed, port: 1, weight: 2 }, listed],
-      [],
+    const third = sets.next(
+      decoded([{ ...listed, port: 2 }, { ...listed, port: 1, weight: 2 }, listed]),
     );
     assert.equal(third.nodes[1], second.nodes[1]);
     assert.equal(third.nodes[2], first.nodes[0]);
@@ -184,9 +188,7 @@ describe("a list", () => {
       { ...listed, port: 2, clusterName: "B" },
     ];
     const ports = (clusters: readonly string[]): number[] =>
-      createDecoder(context)
-        .decode(hosts, clusters)
-        .nodes.map(({ port }) => port);
+      nodeSetOf(decoded(hosts), clusters, new Map()).nodes.map(({ port }) => port);
     assert.deepEqual(ports([]), [8080, 1, 2]);
     assert.deepEqual(ports(["A", "DEFAULT"]), [8080, 1]);
     assert.deepEqual(ports(["C"]), []);
@@ -205,7 +207,7 @@ describe("a list", () => {
       { ...listed, port: 5, metadata: { "rollcall.id": "x" } },
     ];
     for (const order of [hosts, hosts.toReversed()]) {
-      const { nodes, rejected } = createDecoder(context).decode(order, []);
+      const { nodes, rejected } = nodeSetOf(decoded(order), [], new Map());
       assert.deepEqual(new Set(nodes.map(({ port }) => port)), new Set([2, 5]));
       assert.deepEqual(rejected, []);
     }

@@ -75,7 +75,7 @@ export async function startFakeServer(): Promise<FakeServer> {
     one.on("data", (chunk: Buffer) => {
       for (const message of reader.push(chunk)) {
         const { type, body } = decodePayload(message);
-        const json = JSON.parse(body) as Json;
+        const json = JSON.parse(body.toString("utf8")) as Json;
         heard.push({ type, body: json, connection });
         if (!isUnary) {
           if (type === "ConnectionSetupRequest" && !answers.has(type)) {

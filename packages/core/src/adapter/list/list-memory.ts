@@ -3,6 +3,8 @@ import { ListReading } from "./list-reading.ts";
 
 /** Text below this is parsed whole each time, in bytes. */
 const smallBytes = 131_072;
+/** So little of a large text that its memory is not taken for the reading's own, in bytes. */
+const pieceBytes = 32_768;
 
 /**
  * Reads a JSON array again and again, and decodes only what changed in it since it was read last.
@@ -20,6 +22,27 @@ export class ListMemory<T> {
   constructor(decode: (element: unknown) => T, isKept = true) {
     this.#decode = decode;
     this.#isKept = isKept;
+  }
+
+  /**
+   * Reads a text that is there in one piece, and stays the caller's.
+   *
+   * @throws SyntaxError when the text is no JSON; TypeError when it is no array.
+   */
+  readWhole(text: Uint8Array): readonly T[] {
+    const reading = this.read();
+    const bytes = text.length < smallBytes ? new Uint8Array(text) : text;
+    for (let at = 0; at < bytes.length; at += pieceBytes) {
+      reading.write(bytes.subarray(at, at + pieceBytes));
+    }
+    return this.finish(reading);
+  }
+
+  /** Decodes elements that are there already, and remembers nothing. */
+  decodeAll(elements: readonly unknown[]): readonly T[] {
+    this.#blocks = [];
+    this.#bytes = 0;
+    return elements.map((element) => this.#decode(element));
   }
 
   /** Begins to read a text; what was read last stays remembered until this one is whole. */

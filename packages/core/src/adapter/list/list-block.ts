@@ -53,16 +53,18 @@ export function blocksOf<T>(
     headEnd = end;
     first = count;
   };
+  let last = 0;
   for (let end = scanner.next(text, 0); end !== -1; end = scanner.next(text, end)) {
     count += 1;
+    last = end;
     if (headEnd === begin) headEnd = end;
     if (end - begin >= blockBytes) cut(end);
   }
-  if (begin < text.length) {
+  if (last < text.length) {
     // Behind the last comma is one more element, which the array's end closes.
     count += 1;
     if (headEnd === begin) headEnd = text.length;
-    cut(text.length);
   }
+  if (begin < text.length) cut(text.length);
   return count === elements.length ? blocks : undefined;
 }

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { describe, test } from "vitest";
 
-import { tagOf } from "../src/block-tag.ts";
-import { ElementScanner } from "../src/element-scanner.ts";
-import { ListMemory } from "../src/list-memory.ts";
+import { tagOf } from "../src/adapter/list/block-tag.ts";
+import { ElementScanner } from "../src/adapter/list/element-scanner.ts";
+import { ListMemory } from "../src/adapter/list/list-memory.ts";
 
 /** What a reading of the text gives, or `"refused"`. */
 type Outcome = readonly unknown[] | "refused";
@@ -235,6 +235,24 @@ describe("what is decoded anew", () => {
     assert.ok(decoded <= atMost, `${decoded} were decoded`);
     const same = new Set(before);
     assert.equal(now.filter((one) => !same.has(one)).length, decoded);
+  });
+
+  test("little, however often elements become shorter and longer", () => {
+    let decoded = 0;
+    const memory = new ListMemory((one) => {
+      decoded += 1;
+      return one;
+    });
+    const all: unknown[] = [...elements];
+    memory.readWhole(textOf(all, ""));
+    for (let round = 0; round < 20; round += 1) {
+      decoded = 0;
+      all[(round * 1_237) % all.length] = "x".repeat((round * 97) % 900);
+      const text = textOf(all, "");
+      assert.deepEqual(memory.readWhole(text), all);
+      assert.deepEqual(plain(text), all, "the text stays the caller's");
+      assert.ok(decoded <= 1_400, `${decoded} were decoded`);
+    }
   });
 
   test("a list that is read once is not remembered", () => {
