@@ -1,20 +1,16 @@
-import { publishRegistration } from "../channel.ts";
 import { asDiscoveryError, DiscoveryError } from "../error.ts";
 import { defineNode, type NodePatch, type ServiceNode } from "../node.ts";
 import type { Registration, RegistrationState, WithSignal } from "../registry.ts";
 import { type Backoff, createBackoff } from "./backoff.ts";
 import { type Clock, sleep, systemClock } from "./clock.ts";
 import { withDeadline } from "./deadline.ts";
-import { createLiveValue, holdProcess } from "./live-value.ts";
+import { holdProcess } from "./live-value.ts";
 import { orAborted } from "./or-aborted.ts";
 import type { KeepRegisteredOptions } from "./record-calls.ts";
+import { removeForGood, settleMs } from "./record-removal.ts";
+import { ToldState } from "./told-state.ts";
 import { UpdateWaiters, type Waiter } from "./update-waiters.ts";
-
-/**
- * How long a call under way may take to settle before the removal follows, in ms. Cut short at once, it
- * could reach the backend after the removal and undo it: some backends enter what they are asked to renew.
- */
-const settleMs = 500;
+import { WakeablePause } from "./wakeable-pause.ts";
 
 /**
  * Enters a node and keeps it entered: heartbeats at a third of the TTL, enters it again whenever the
@@ -38,13 +34,12 @@ class Keeper implements Registration {
   readonly #random: () => number;
   readonly #callTimeoutMs: number;
   readonly #backoff: Backoff;
-  readonly #states = createLiveValue<RegistrationState>(
-    Object.freeze({ phase: "lost", generation: 0 }),
-  );
+  readonly #states: ToldState;
   /** Aborted when the registration closes: ends waits at once. */
   readonly #closing = new AbortController();
   /** Aborts a call under way; fires `settleMs` after closing began. */
   readonly #cut = new AbortController();
+  readonly #pause: WakeablePause;
   readonly #loop: Promise<void>;
   #desired: ServiceNode;
   /** What the backend was last known to hold; undefined when it must be put. */
@@ -56,9 +51,6 @@ class Keeper implements Registration {
   #conflict: DiscoveryError | undefined;
   #confirmedAtMs = 0;
   #renewAtMs = 0;
-  /** Ends the pause between two steps; `#dirty` remembers a wake-up that came during a step. */
-  #wake: (() => void) | undefined;
-  #dirty = false;
   #hurry = new AbortController();
   readonly #waiters = new UpdateWaiters();
   #closed: Promise<void> | undefined;
@@ -74,6 +66,9 @@ class Keeper implements Registration {
       random: this.#random,
     });
     this.#desired = options.node;
+    const { service, id } = options.node;
+    this.#states = new ToldState({ registry: options.registry, service, id });
+    this.#pause = new WakeablePause(this.#clock, this.#closing.signal);
     this.#entered.promise.catch(() => undefined);
     this.#loop = this.#run();
   }
@@ -134,8 +129,7 @@ class Keeper implements Registration {
 
   /** Hurries what is desired to the backend. */
   #want(): Waiter {
-    this.#dirty = true;
-    this.#wake?.();
+    this.#pause.wake();
     return this.#waiters.add(this.#desired);
   }
 
@@ -158,10 +152,9 @@ class Keeper implements Registration {
     this.#options.onClosed?.(this);
     this.#waiters.rejectAll(this.#error("CLOSED", "update", "deregistered first"));
     try {
-      if (this.#written && this.#conflict === undefined) await this.#removeForGood();
+      if (this.#written && this.#conflict === undefined) await this.#remove();
     } finally {
-      this.#set("closed");
-      this.#states.end();
+      this.#states.closed();
     }
   }
 
@@ -186,39 +179,17 @@ class Keeper implements Registration {
     await sleep(drainMs, this.#hurry.signal, this.#clock).catch(() => undefined);
   }
 
-  /** What was never answered may have overtaken the removal on its way, so that is said once more. */
-  async #removeForGood(): Promise<void> {
-    await this.#remove();
-    if (!this.#unanswered) return;
-    await new Promise<void>((resolve) => this.#clock.after(settleMs, resolve));
-    await this.#remove();
-  }
-
   async #remove(): Promise<void> {
+    const { remove } = this.#options;
+    const timeoutMs = this.#callTimeoutMs;
+    const bounds = { ...this.#where("deregister"), timeoutMs, clock: this.#clock };
     const node = this.#held ?? this.#desired;
     try {
-      await withDeadline(
-        { ...this.#where("deregister"), timeoutMs: this.#callTimeoutMs, clock: this.#clock },
-        (signal) => this.#removeWithRetry(node, signal),
-      );
+      await removeForGood({ node, remove, bounds, random: this.#random }, this.#unanswered);
     } catch (thrown) {
-      const error = asDiscoveryError(thrown, this.#where("deregister"));
-      this.#publish("remove_failed", error);
+      const error = asDiscoveryError(thrown, bounds);
+      this.#states.publish("remove_failed", error);
       throw error;
-    }
-  }
-
-  /** A removal is worth a second try: the first may meet a connection that went stale while idle. */
-  async #removeWithRetry(node: ServiceNode, signal: AbortSignal): Promise<void> {
-    const backoff = createBackoff({ random: this.#random });
-    for (let attempt = 1; ; attempt += 1) {
-      try {
-        return await this.#options.remove(node, signal);
-      } catch (thrown) {
-        const { retryable } = asDiscoveryError(thrown, this.#where("deregister"));
-        if (!retryable || attempt === 3) throw thrown;
-        await sleep(backoff.failed(), signal, this.#clock);
-      }
     }
   }
 
@@ -233,13 +204,13 @@ class Keeper implements Registration {
         if (waitMs === undefined) return;
       }
 
-      await this.#pause(waitMs);
+      await this.#pause.for(waitMs);
     }
   }
 
   /** One call to the backend, whichever is due; returns the time until the next one, in ms. */
   async #step(): Promise<number> {
-    this.#dirty = false;
+    this.#pause.begin();
     const node = this.#desired;
     const held = this.#held;
     if (held === undefined) {
@@ -257,7 +228,7 @@ class Keeper implements Registration {
       return this.#backoff.failures === 0 ? 0 : this.#retryInMs();
     }
     this.#held = undefined;
-    this.#lose(this.#error("UNAVAILABLE", "renew", "the registry no longer has the record"));
+    this.#states.lost(this.#error("UNAVAILABLE", "renew", "the registry no longer has the record"));
     return this.#rejoinMs();
   }
 
@@ -269,7 +240,7 @@ class Keeper implements Registration {
     } catch (thrown) {
       const error = asDiscoveryError(thrown, this.#where("update"));
       if (error.code === "CONFLICT" || this.#closing.signal.aborted) throw error;
-      this.#publish("renew_failed", error);
+      this.#states.publish("renew_failed", error);
       if (error.retryable) return this.#retryInMs();
       this.#giveUp(node, held, error);
     }
@@ -313,8 +284,7 @@ class Keeper implements Registration {
     this.#renewAtMs = this.#confirmedAtMs + (this.#options.ttlMs / 3) * (1 - 0.1 * this.#random());
     // A heartbeat that gets through says nothing about a change that does not.
     if (node === this.#desired) this.#backoff.reset();
-    if (entered) this.#set("registered", this.state.generation + 1);
-    else if (this.state.phase !== "registered") this.#set("registered");
+    this.#states.registered(entered);
     this.#entered.resolve();
     this.#waiters.held(node, node === this.#desired);
   }
@@ -325,7 +295,7 @@ class Keeper implements Registration {
       // The id is somebody else's: whatever is still wanted, nothing more is written.
       this.#conflict = error;
       this.#held = undefined;
-      this.#lose(error);
+      this.#states.lost(error);
       this.#waiters.rejectAll(error);
       this.#entered.reject(error);
       return undefined;
@@ -334,60 +304,19 @@ class Keeper implements Registration {
       this.#entered.reject(error);
       return undefined;
     }
-    this.#publish("renew_failed", error);
+    this.#states.publish("renew_failed", error);
     const silentMs = this.#clock.monotonicMs() - this.#confirmedAtMs;
     // Past its TTL the record may be gone. A renewal decides, once one gets through.
-    if (this.state.phase === "registered" && silentMs >= this.#options.ttlMs) this.#lose(error);
+    if (this.state.phase === "registered" && silentMs >= this.#options.ttlMs)
+      this.#states.lost(error);
     const waitMs = this.#backoff.failed();
     // Wrong rights or input do not mend by asking often.
     return error.retryable ? waitMs : Math.max(waitMs, this.#options.ttlMs / 3);
   }
 
-  #lose(error: DiscoveryError): void {
-    if (this.state.phase === "lost" && this.state.cause?.code === error.code) return;
-    this.#set("lost", this.state.generation, error);
-  }
-
   /** Many registrations lose a restarted registry together: they return spread over a while. */
   #rejoinMs(): number {
     return this.#random() * Math.min(1_000, this.#options.ttlMs / 10);
-  }
-
-  #pause(waitMs: number): Promise<void> {
-    const { signal } = this.#closing;
-    return new Promise((resolve) => {
-      if (signal.aborted || this.#dirty) {
-        resolve();
-        return;
-      }
-      const over = (): void => {
-        cancel();
-        this.#wake = undefined;
-        signal.removeEventListener("abort", over);
-        resolve();
-      };
-      const cancel = this.#clock.after(waitMs, over);
-      this.#wake = over;
-      signal.addEventListener("abort", over, { once: true });
-    });
-  }
-
-  #set(
-    phase: RegistrationState["phase"],
-    generation: number = this.state.generation,
-    cause?: DiscoveryError,
-  ): void {
-    this.#states.set(Object.freeze({ phase, generation, cause }));
-    this.#publish(phase, cause);
-  }
-
-  #publish(
-    kind: "registered" | "lost" | "renew_failed" | "closed" | "remove_failed",
-    error?: DiscoveryError,
-  ): void {
-    const { service, id } = this.#desired;
-    const { generation } = this.state;
-    publishRegistration({ kind, registry: this.#options.registry, service, id, generation, error });
   }
 
   #where(verb: string): { registry: string; operation: string } {
