@@ -58,14 +58,15 @@ export interface ResolvedRegistration {
 
 const dayMs = 86_400_000;
 
-/** Shortest lease a registration may ask for, in ms. */
+/** Shortest and longest lease a registration may ask for, in ms. */
 export const minTtlMs = 300;
+export const maxTtlMs: number = dayMs;
 
 /** @throws {@link DiscoveryError} `INVALID`. */
 export function resolveRegistration(given: ConsulRegistration | undefined): ResolvedRegistration {
   const registration = section("registration", given);
   return Object.freeze({
-    ttlMs: integer("registration.ttlMs", registration.ttlMs, [15_000, minTtlMs, dayMs]),
+    ttlMs: integer("registration.ttlMs", registration.ttlMs, [15_000, minTtlMs, maxTtlMs]),
     check: check(registration.check),
     deregisterAfterMs: integer("registration.deregisterAfterMs", registration.deregisterAfterMs, [
       60_000,

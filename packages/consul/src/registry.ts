@@ -21,12 +21,11 @@ import { Clusters } from "./clusters.ts";
 import { Home } from "./home.ts";
 import { type KnownParts, type MergedAnswer, watchMerged } from "./merged-watch.ts";
 import { nodeSetOf } from "./node-set.ts";
-import { show } from "./option-checks.ts";
 import { type ConsulOptions, type ResolvedOptions, resolveOptions } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
 import { checkPathName, type Place, placeOf, scopeKeys } from "./place.ts";
 import { Places } from "./places.ts";
-import { minTtlMs } from "./registration-options.ts";
+import { maxTtlMs, minTtlMs } from "./registration-options.ts";
 import { ServiceReader } from "./service-reader.ts";
 import { watchService, type WatchTools } from "./service-watch.ts";
 import type { StoredRecord } from "./stored-record.ts";
@@ -120,8 +119,9 @@ class ConsulRegistry implements Registry {
     const node = this.#define(input);
     const place = this.#place(checkScope(options.scope, this));
     const { ttlMs } = options;
-    if (ttlMs !== undefined && (!Number.isFinite(ttlMs) || ttlMs < minTtlMs)) {
-      throw this.#invalid("register", `ttlMs must be a number >= ${minTtlMs}, got ${show(ttlMs)}`);
+    if (ttlMs !== undefined && !(ttlMs >= minTtlMs && ttlMs <= maxTtlMs)) {
+      const bounds = `from ${minTtlMs} to ${maxTtlMs}`;
+      throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${String(ttlMs)}`);
     }
     const entering = this.#register(node, place, options);
     this.#entering.add(entering);

@@ -105,6 +105,17 @@ describe("options", () => {
     assert.doesNotMatch(identity, /hunter2/);
   });
 
+  test.each([0, 299, 86_400_001, Number.NaN, Infinity])(
+    "a registration cannot ask for a lease of %d ms",
+    (ttlMs) => {
+      const node = { service: "orders", host: "10.0.0.1", port: 1 };
+      assert.throws(() => void consulRegistry().register(node, { ttlMs }), {
+        code: "INVALID",
+        reason: `ttlMs must be a number from 300 to 86400000, got ${ttlMs}`,
+      });
+    },
+  );
+
   test("an empty token is none, as for Consul's own tools", () => {
     assert.equal(resolveOptions({ token: "" }).token, undefined);
   });
