@@ -3,6 +3,7 @@ import type { ServerResponse } from "node:http";
 
 import { describe, test } from "vitest";
 
+import type { UpstreamNode } from "../src/index.ts";
 import { forwardTo, get, httpNode, proxyWith, talk, until } from "./wire.ts";
 
 interface Held {
@@ -167,5 +168,45 @@ describe("a bound on connections to all nodes", () => {
       assert.match(await talk(address, get("/1")), /one$/);
       assert.match(await talk(address, get("/2")), /other$/);
     }
+  });
+
+  test("is a 503 where none of ever so many nodes has a place", async () => {
+    const { node, waiting } = await heldNode();
+    const all: UpstreamNode[] = [node];
+    for (let count = 1; count < 10_000; count += 1) {
+      all.push({ host: `127.1.${count >> 8}.${count & 255}`, port: 1, secure: false });
+    }
+    const outcomes = new Map<string, number>();
+    const failures: number[] = [];
+    const address = await proxyWith({
+      route: () => {
+        let next = 0;
+        return {
+          ...forwardTo([], [], { retries: all.length }),
+          pick: () => {
+            const one = all[next];
+            next += 1;
+            const done = (outcome: string): void => {
+              outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+            };
+            return one && { node: one, done };
+          },
+        };
+      },
+      describeFailure: ({ tried, status }) => {
+        failures.push(tried.length);
+        return { kind: "reply", status, headers: {}, body: "no place" };
+      },
+      maxNodeConnections: 1,
+      maxQueuePerNode: 0,
+    });
+    const first = talk(address, get("/"));
+    await until(() => waiting.length === 1, "the first request");
+    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 503 /);
+    assert.deepEqual([...outcomes], [["cancelled", all.length]]);
+    assert.deepEqual(failures, [all.length]);
+    waiting.pop()?.end("first");
+    assert.match(await first, /first$/);
+    await node[Symbol.asyncDispose]();
   });
 });

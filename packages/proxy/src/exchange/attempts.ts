@@ -32,7 +32,7 @@ export class Attempts implements NodeWaiter {
   readonly #user: AttemptsUser;
   readonly #profile: TlsProfile;
   #further: number;
-  #tried: readonly UpstreamNode[] | undefined;
+  #tried: UpstreamNode[] | undefined;
   #current: Attempt | undefined;
   #currentSinceMs = 0;
   #pool: NodePool | undefined;
@@ -86,13 +86,16 @@ export class Attempts implements NodeWaiter {
       }
       this.#pool = this.#parts.pools.of(node, this.#profile);
       // Where a connection stands the address was allowed.
-      if (!this.#pool.isEmpty || !isForbidden(node, this.#parts.dialing)) {
-        this.#connect(true, nowMs);
-        return;
+      if (this.#pool.isEmpty && isForbidden(node, this.#parts.dialing)) {
+        this.sent += 1;
+        this.over("tcp_failure");
+        failure = { reason: "connect_failed", detail: "the node's address is not allowed" };
+        continue;
       }
-      this.sent += 1;
-      this.over("tcp_failure");
-      failure = { reason: "connect_failed", detail: "the node's address is not allowed" };
+      // In a loop: there may be more nodes that have no place than calls fit into each other.
+      const refusal = this.#connect(true, nowMs);
+      if (refusal === undefined) return;
+      failure = refusal;
     }
     this.#user.unreached(failure);
   }
@@ -100,7 +103,7 @@ export class Attempts implements NodeWaiter {
   /** The node closed an idle connection under the request: that says nothing about the node. */
   again(): void {
     this.#pool!.dropIdle();
-    this.#connect(false);
+    this.#goOn(false);
   }
 
   /** The node ends answers with their connection: further ones show who ended them. */
@@ -110,7 +113,7 @@ export class Attempts implements NodeWaiter {
 
   nodeFree(): void {
     this.#isQueued = false;
-    this.#connect(true);
+    this.#goOn(true);
   }
 
   /**
@@ -161,7 +164,14 @@ export class Attempts implements NodeWaiter {
     }
   }
 
-  #connect(mayReuse: boolean, nowMs?: number): void {
+  /** Connects to the same node, or else goes on to another. */
+  #goOn(mayReuse: boolean): void {
+    const refusal = this.#connect(mayReuse);
+    if (refusal !== undefined) this.next(refusal);
+  }
+
+  /** @returns why this node cannot be had, if so; its try is over then. */
+  #connect(mayReuse: boolean, nowMs?: number): Failure | undefined {
     const pool = this.#pool!;
     const user = this.#user;
     const idle = mayReuse ? pool.reuse(user, this.#isRepeatable, this.#currentSinceMs) : undefined;
@@ -169,32 +179,30 @@ export class Attempts implements NodeWaiter {
       this.sent += 1;
       this.connection = idle;
       user.nodeConnected(nowMs);
-      return;
+      return undefined;
     }
-    if (!pool.mayOpen()) {
-      this.#queue(pool);
-      return;
-    }
+    if (!pool.mayOpen()) return this.#queue(pool);
     this.sent += 1;
     this.#deadline.within(this.#forward.timeouts.connectMs, nowMs);
     try {
       this.connection = pool.open(user);
+      return undefined;
     } catch (error) {
       // Nobody would know a port that is none before it is dialled.
       const { code = "unknown error" } = error as NodeJS.ErrnoException;
       this.over("tcp_failure");
-      this.next({ reason: "connect_failed", detail: code });
+      return { reason: "connect_failed", detail: code };
     }
   }
 
-  #queue(pool: NodePool): void {
+  #queue(pool: NodePool): Failure | undefined {
     this.#isQueued = pool.wait(this);
     if (this.#isQueued) {
       this.#deadline.within(this.#parts.limits.queueTimeoutMs);
-      return;
+      return undefined;
     }
     this.over("cancelled");
-    this.next(busy);
+    return busy;
   }
 
   /**
@@ -220,7 +228,8 @@ export class Attempts implements NodeWaiter {
     }
     if (attempt === undefined) return undefined;
     // Nearly always the only one: an array that grew would take much more.
-    this.#tried = this.#tried === undefined ? [attempt.node] : [...this.#tried, attempt.node];
+    if (this.#tried === undefined) this.#tried = [attempt.node];
+    else this.#tried.push(attempt.node);
     this.#current = attempt;
     this.#currentSinceMs = nowMs;
     return attempt.node;

@@ -20,6 +20,8 @@ export class ConnectionBudget {
   readonly #members = new Set<BudgetMember>();
   /** Pools where requests wait, who came first first. */
   readonly #waiting = new Set<BudgetMember>();
+  /** Whether it was found that none is idle, so that nobody need look again until one is. */
+  #noneIdle = false;
   /** Connections that are open, or being opened. */
   open = 0;
 
@@ -40,7 +42,9 @@ export class ConnectionBudget {
   mayOpen(): boolean {
     const { maxTotal } = this.#limits;
     if (maxTotal === 0 || this.open < maxTotal) return true;
+    if (this.#noneIdle) return false;
     for (const member of this.#members) if (member.closeIdle()) return true;
+    this.#noneIdle = true;
     return false;
   }
 
@@ -51,6 +55,7 @@ export class ConnectionBudget {
 
   /** A connection has ended, or nobody uses it any more. */
   freed(): void {
+    this.#noneIdle = false;
     for (const member of this.#waiting) {
       if (!member.wantsMore) continue;
       // To the end of the line, if more wait there.
