@@ -5,6 +5,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -61,7 +62,8 @@ export function checkSnippets(
   root: string,
   documents: Readonly<Record<string, string>>,
 ): { readonly count: number; readonly problems: readonly string[] } {
-  const folder = mkdtempSync(join(tmpdir(), "rollcall-snippets-"));
+  // By its real path, for messages name files relative to it.
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), "rollcall-snippets-")));
   try {
     linkPackages(root, folder);
     const options = { noEmit: true, declaration: false, isolatedDeclarations: false };

@@ -303,6 +303,26 @@ routes: [{ id: r, uri: /*, upstream: { nodes: { "a:1": 1 }, checks: { active: ${
     expect(loaded("{ port: 81 }", ", scheme: https").lines).toEqual([]);
   });
 
+  test("fields that are sent are shown nowhere", async () => {
+    const field = "Authorization: Bearer s3cret";
+    const { lines } = loaded(`{ req_headers: ["${field}é"] }`);
+    expect(lines.join()).toContain("active.req_headers[0] must be as");
+    expect(lines.join()).not.toContain("s3cret");
+    const node = await checkedNode("node", 500);
+    const under = await gatewayUnderTest(
+      route(
+        [node],
+        `{ http_path: /health, req_headers: ["${field}"], healthy: { ${quick} }, unhealthy: { http_failures: 1 } }`,
+      ),
+    );
+    await until(() => under.changes.length > 0, "a check");
+    expect(node.checks[0]?.headers["authorization"]).toBe("Bearer s3cret");
+    expect(JSON.stringify(under.changes)).not.toContain("s3cret");
+    for (const path of ["/", "/v1/status", "/v1/routes", "/v1/route/r", "/metrics"]) {
+      expect((await under.admin(path)).text).not.toContain("s3cret");
+    }
+  });
+
   test("goes together with passive ones", () => {
     const { config, lines } = loadText(`listen: [{ port: 0 }]
 routes: [{ id: r, uri: /*, upstream: { nodes: { "a:1": 1 }, checks: { active: { type: tcp }, passive: { unhealthy: { tcp_failures: 3 } } } } }]

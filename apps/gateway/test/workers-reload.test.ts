@@ -161,3 +161,32 @@ test("a worker that is killed while it builds a configuration: nothing changed, 
   }
   expect(await gateway.serving(2)).toEqual(pids);
 });
+
+test("a worker that does not go over is replaced by one that does", async () => {
+  const [one, two] = [await echoNode("one"), await echoNode("two")];
+  const gateway = await workersUnderTest(`workers: 2\n${route(one)}`);
+  const [first = 0, second = 0] = await gateway.serving(2);
+  const more = await freePort();
+  const applied = 'rollcall_config_reloads_total{result="applied"}';
+  // The first holds all up until the second has built it, and is stopped then.
+  kill(first, "SIGSTOP");
+  gateway.write(`workers: 2\n${route(two)}`, `listen: [{ port: 0 }, { port: ${more} }]`);
+  gateway.child.kill("SIGHUP");
+  await until(() => listensOn(second, more), "the second to build it");
+  // What it said meanwhile is here as well when it has answered this.
+  expect(await gateway.metric(applied)).toBe(0);
+  kill(second, "SIGSTOP");
+  kill(first, "SIGCONT");
+  const lost = (): boolean => gateway.out().includes("worker did not go over");
+  await until(lost, "the second to be given up");
+  await until(async () => (await gateway.metric(applied)) === 1, "the reload");
+  await until(async () => !(await gateway.serving(2)).includes(second), "another worker");
+  expect(await gateway.serving(2)).toContain(first);
+  for (const port of [gateway.listen, more]) {
+    for (let left = 8; left > 0; left -= 1) {
+      expect((await send(port, "/x")).json().name).toBe("two");
+    }
+  }
+  expect(await gateway.metric("rollcall_worker_restarts_total")).toBe(1);
+  expect(isRunning(second)).toBe(false);
+});

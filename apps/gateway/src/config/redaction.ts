@@ -7,6 +7,8 @@ const secretKeys: ReadonlySet<PropertyKey> = new Set([
   "user",
   "access_key",
   "secret_key",
+  // A check may have to show who asks.
+  "req_headers",
 ]);
 
 /** What stands in place of a secret. */

@@ -190,7 +190,9 @@ function bare(schema: z.core.$ZodType | undefined): z.core.$ZodType {
 
 function got(document: ConfigDocument, path: Path, value: unknown): string {
   if (path.length === 0) return "";
-  if (isSecretKey(path.at(-1)) || document.isFromEnvironment(path)) return "";
+  // An item of a list is as secret as the list.
+  const name = path.findLast((step) => typeof step !== "number");
+  if (isSecretKey(name) || document.isFromEnvironment(path)) return "";
   if (typeof value === "string") {
     const shown = redactText(value);
     return `, got ${JSON.stringify(shown.length > 80 ? `${shown.slice(0, 80)}…` : shown)}`;
