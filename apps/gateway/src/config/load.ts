@@ -25,8 +25,7 @@ import { PemFiles } from "./pem-files.ts";
 import { type Problem, tidyProblems } from "./problem.ts";
 import { redact } from "./redaction.ts";
 import { unsupportedRegistries } from "./refusal.ts";
-import type { ArgRules } from "./registries/discovery-args.ts";
-import { kindOf } from "./registries/kinds.ts";
+import { kindOf, typeOf } from "./registries/kinds.ts";
 import { RegistryPlace } from "./registries/registry-kind.ts";
 import { type CheckedFile, itemsById, type Resolution, written } from "./resolution.ts";
 import { checkService, resolveRoute } from "./route-resolution.ts";
@@ -123,7 +122,7 @@ function resolveConfig(
     upstreams,
     services,
     registryNames: registryNames(value),
-    registryArgs: registryArgs(value),
+    registryTypes: registryTypes(value),
     policy: addressPolicy(nodeAddresses, []),
   };
   const registries = resolveRegistries(main, directory, said);
@@ -200,13 +199,13 @@ function registryNames(value: FileInput): readonly string[] {
   return typeof discovery === "object" && discovery !== null ? Object.keys(discovery) : [];
 }
 
-function registryArgs(value: FileInput): ReadonlyMap<string, ArgRules> {
-  const rules = new Map<string, ArgRules>();
+function registryTypes(value: FileInput): ReadonlyMap<string, RegistryConfig["type"]> {
+  const types = new Map<string, RegistryConfig["type"]>();
   for (const name of registryNames(value)) {
-    const kind = kindOf(name, value.discovery?.[name]);
-    if (kind !== undefined) rules.set(name, kind.args);
+    const type = typeOf(name, value.discovery?.[name]);
+    if (type !== undefined) types.set(name, type);
   }
-  return rules;
+  return types;
 }
 
 function resolveRegistries(

@@ -4,8 +4,7 @@ import type { AddressPolicy } from "../upstream/address-policy.ts";
 import type { ConfigDocument, Path } from "./document.ts";
 import type { PemFiles } from "./pem-files.ts";
 import type { Problem } from "./problem.ts";
-import type { WrittenObject } from "./gateway-config.ts";
-import type { ArgRules } from "./registries/discovery-args.ts";
+import type { RegistryConfig, WrittenObject } from "./gateway-config.ts";
 import type { ServiceInput } from "./route-schema.ts";
 import type { UpstreamInput } from "./upstream-schema.ts";
 import { showPath } from "./show-path.ts";
@@ -33,8 +32,8 @@ export interface Resolution {
   readonly services: ReadonlyMap<string, Item<ServiceInput>>;
   /** Names of `discovery`, also of those with problems. */
   readonly registryNames: readonly string[];
-  /** What `discovery_args` may hold, by the registry's name; missing where its kind is not known. */
-  readonly registryArgs: ReadonlyMap<string, ArgRules>;
+  /** Kinds of the registries by name; missing where one is not known. */
+  readonly registryTypes: ReadonlyMap<string, RegistryConfig["type"]>;
   readonly policy: AddressPolicy;
   readonly pem: PemFiles;
   /** For upstreams that say nothing else. */

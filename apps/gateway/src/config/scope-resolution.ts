@@ -1,6 +1,7 @@
 import type { Scope } from "@rollcall/core";
 
 import { scopeValue } from "./registries/discovery-args.ts";
+import { registryKinds } from "./registries/kinds.ts";
 import type { Resolution } from "./resolution.ts";
 import { showPath } from "./show-path.ts";
 import { suggest } from "./suggestion.ts";
@@ -15,11 +16,12 @@ import type { PlacedUpstream } from "./upstream-resolution.ts";
 export function resolveScope(
   { input, document, path }: PlacedUpstream,
   registry: string,
-  { registryArgs, problems }: Resolution,
+  { registryTypes, problems }: Resolution,
 ): Scope | undefined {
-  const rules = registryArgs.get(registry);
+  const type = registryTypes.get(registry);
   // What kind of registry it is has been asked for already.
-  if (input.discovery_args === undefined || rules === undefined) return undefined;
+  if (input.discovery_args === undefined || type === undefined) return undefined;
+  const rules = registryKinds[type].args;
   const known = Object.keys(rules);
   const scope: Record<string, string> = {};
   for (const [key, given] of Object.entries(input.discovery_args)) {

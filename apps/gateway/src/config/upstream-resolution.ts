@@ -7,6 +7,7 @@ import type { ConfigDocument, Path } from "./document.ts";
 import { fixedNodes } from "./fixed-nodes.ts";
 import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
 import { resolveNodeTls } from "./node-tls.ts";
+import { serviceNameProblem } from "./registries/service-name.ts";
 import type { Resolution } from "./resolution.ts";
 import { resolveScope } from "./scope-resolution.ts";
 import { suggest } from "./suggestion.ts";
@@ -169,6 +170,7 @@ function nodeSource(
   }
   const registry = registryName(placed, resolution);
   if (registry === undefined) return undefined;
+  checkServiceName(placed, input.service_name, registry, resolution);
   const scope = resolveScope(placed, registry, resolution);
   return {
     kind: "service",
@@ -176,6 +178,21 @@ function nodeSource(
     service: input.service_name,
     ...(scope === undefined ? {} : { scope }),
   };
+}
+
+/** A name that the registry cannot hold would be waited for in vain. */
+function checkServiceName(
+  { document, path }: PlacedUpstream,
+  name: string,
+  registry: string,
+  { registryTypes, problems }: Resolution,
+): void {
+  const type = registryTypes.get(registry);
+  const bound = type && serviceNameProblem(type, name);
+  if (bound === undefined) return;
+  const place = [...path, "service_name"];
+  const message = `${showPath(place)} ${bound} for ${type}, got ${JSON.stringify(name.slice(0, 80))}`;
+  problems.push(document.problem(place, message));
 }
 
 function registryName(placed: PlacedUpstream, resolution: Resolution): string | undefined {

@@ -24,15 +24,21 @@ export const registryKinds: Readonly<Record<RegistryConfig["type"], RegistryKind
 /** The words. */
 export const registryTypes: readonly string[] = Object.keys(registryKinds);
 
-/** The kind of an entry: its `type`, or else its name; `undefined` when that is no kind. */
-export function kindOf(name: string, entry: unknown): RegistryKind | undefined {
+/** The word for the kind of an entry: its `type`, or else its name; `undefined` when that is no kind. */
+export function typeOf(name: string, entry: unknown): RegistryConfig["type"] | undefined {
   const given =
     typeof entry === "object" && entry !== null && Object.hasOwn(entry, "type")
       ? (entry as { readonly type: unknown }).type
       : name;
   return typeof given === "string" && Object.hasOwn(registryKinds, given)
-    ? registryKinds[given as RegistryConfig["type"]]
+    ? (given as RegistryConfig["type"])
     : undefined;
+}
+
+/** The kind that {@link typeOf} names. */
+export function kindOf(name: string, entry: unknown): RegistryKind | undefined {
+  const type = typeOf(name, entry);
+  return type && registryKinds[type];
 }
 
 /** Shape of `discovery`: registries by name, each with the shape of its kind. */
