@@ -56,7 +56,9 @@ export class FrameSplitter {
         if (prefix[0] !== 0) throw new MalformedFrame("compressed without being asked to");
         this.#wanted = prefix.readUInt32BE(1);
         if (this.#wanted > this.#maxBytes) {
-          throw new OversizedMessage(`${this.#wanted} bytes, more than ${this.#maxBytes}`);
+          throw new OversizedMessage(
+            `${this.#wanted} bytes, more than maxMessageBytes (${this.#maxBytes})`,
+          );
         }
       }
       if (this.#length < this.#wanted) return messages;

@@ -80,7 +80,9 @@ describe("frames", () => {
 
   test("that are too large are refused before they arrive", () => {
     const splitter = new FrameSplitter(10);
-    expect(() => splitter.push(Buffer.from([0, 0, 0, 0, 11]))).toThrow("11 bytes, more than 10");
+    expect(() => splitter.push(Buffer.from([0, 0, 0, 0, 11]))).toThrow(
+      "11 bytes, more than maxMessageBytes (10)",
+    );
   });
 });
 

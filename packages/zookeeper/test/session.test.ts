@@ -236,6 +236,21 @@ function header(xid: number): JuteWriter {
   return new JuteWriter().int(xid).long(1n).int(0);
 }
 
+test("an answer that is too large is told by the option that says so", async () => {
+  await using both = await opened({
+    request: ({ xid }, { socket }) =>
+      socket.write(
+        header(xid)
+          .bytes(Buffer.alloc(2 ** 24))
+          .frame(),
+      ),
+  });
+  const link = await both.session.link(signal());
+  await expect(link.list("/a", signal())).rejects.toThrow(
+    /the server's answer cannot be read: a frame of 16777236 bytes, more than maxFrameBytes \(16777216\)$/,
+  );
+});
+
 for (const [what, frame] of Object.entries(hostile)) {
   test(`${what} is a fault of the protocol, not an answer`, async () => {
     await using both = await opened({ request: ({ xid }, { socket }) => socket.write(frame(xid)) });

@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { DiscoveryError, type ErrorCode } from "@rollcall/core";
 
 import { errorCode, errorOf } from "./error-code.ts";
-import { FrameSplitter } from "./frame-splitter.ts";
+import { FrameError, FrameSplitter } from "./frame-splitter.ts";
 import { JuteReader, JuteWriter } from "./jute.ts";
 import { type Answer, RequestQueue, type WaitingRequest } from "./request-queue.ts";
 import { closeSession, type Request } from "./requests.ts";
@@ -228,7 +228,8 @@ export class Connection {
         if (this.#lost.signal.aborted) return;
       }
     } catch (cause) {
-      this.#lose("PROTOCOL", "the server's answer cannot be read", cause);
+      const why = cause instanceof FrameError ? `: ${cause.message}` : "";
+      this.#lose("PROTOCOL", `the server's answer cannot be read${why}`, cause);
       return;
     }
     this.#flush();

@@ -20,7 +20,7 @@ export class FrameSplitter {
    * Takes the next piece of the stream and yields the bodies of the frames it completes. Each must be used before
    * the next is asked for, or copied.
    *
-   * @throws RangeError when a frame claims to be longer than allowed, or of negative length.
+   * @throws {@link FrameError} when a frame claims to be longer than allowed, or of negative length.
    */
   *push(piece: Buffer): Generator<Buffer, void, void> {
     this.#pieces.push(piece);
@@ -33,8 +33,11 @@ export class FrameSplitter {
         this.#wanted = 4;
         if (left < 4) break;
         const length = bytes.readInt32BE(at);
-        if (length < 0 || length > this.#maxBytes) {
-          throw new RangeError(`a frame of ${length} bytes, at most ${this.#maxBytes} are taken`);
+        if (length < 0) throw new FrameError("a frame of negative length");
+        if (length > this.#maxBytes) {
+          throw new FrameError(
+            `a frame of ${length} bytes, more than maxFrameBytes (${this.#maxBytes})`,
+          );
         }
         this.#wanted = 4 + length;
         if (left < this.#wanted) break;
@@ -45,4 +48,9 @@ export class FrameSplitter {
       this.#held = bytes.length - at;
     }
   }
+}
+
+/** A frame that is no frame, or too long; its message holds nothing of it. */
+export class FrameError extends Error {
+  override readonly name = "FrameError";
 }
