@@ -1,6 +1,6 @@
 import type { Dispatcher } from "undici";
 
-import type { BodyReader, Reply } from "./exchange.ts";
+import type { BodyReader, Reply } from "./reply.ts";
 
 /** What bounds an answer, and who takes it. */
 export interface AnswerOptions {

@@ -1,17 +1,12 @@
 import { DiscoveryError } from "@rollcall/core";
 import type { ListMemory } from "@rollcall/core/adapter";
 
-import {
-  type BodyReader,
-  BrokenConnection,
-  Exchange,
-  type Reply,
-  type Request,
-} from "./exchange.ts";
+import { BrokenConnection, Exchange, type Request } from "./exchange.ts";
 import type { ResolvedOptions } from "./options.ts";
 import { type Place, placeParameters } from "./place.ts";
 import { isRecord } from "./record.ts";
 import { refusal } from "./refusal.ts";
+import type { BodyReader, Reply } from "./reply.ts";
 import type { ServerAddress } from "./server-address.ts";
 
 /** The records of one service, read, and what the server says about its answer. */

@@ -4,6 +4,7 @@ import { withDeadline } from "@rollcall/core/adapter";
 import { answerOf, TooLarge } from "./answer.ts";
 import { Connections } from "./connections.ts";
 import type { ResolvedOptions } from "./options.ts";
+import type { BodyReader, Reply } from "./reply.ts";
 import type { ServerAddress } from "./server-address.ts";
 
 /** One request, without the server. */
@@ -16,22 +17,6 @@ export interface Request {
   readonly body?: unknown;
   /** How long the server may hold its answer back, in ms. Default 0. */
   readonly blockMs?: number | undefined;
-}
-
-/** Takes the body of an answer with the status 200 as it comes. */
-export interface BodyReader {
-  /** A body begins; one that was begun before has broken off. */
-  begin(): void;
-  /** The chunk is the reader's from here on. */
-  write(chunk: Buffer): void;
-}
-
-/** An answer, whole. */
-export interface Reply {
-  readonly status: number;
-  /** Empty when a {@link BodyReader} took the body. */
-  readonly text: string;
-  header(name: string): string | undefined;
 }
 
 /**

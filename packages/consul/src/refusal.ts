@@ -1,6 +1,7 @@
 import type { ErrorCode } from "@rollcall/core";
 
-import type { Reply, Request } from "./exchange.ts";
+import type { Request } from "./exchange.ts";
+import type { Reply } from "./reply.ts";
 
 /**
  * What a status that was not expected means. The server's own words are not passed on, since they may

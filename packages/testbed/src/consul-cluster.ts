@@ -1,4 +1,5 @@
-import { type ConsulOptions, type ConsulProcess, startMember } from "./consul.ts";
+import { type ConsulProcess, startMember } from "./consul.ts";
+import type { ConsulOptions } from "./consul-options.ts";
 import { consulApi } from "./consul-api.ts";
 import { freePort } from "./free-port.ts";
 import { until } from "./until.ts";

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { ConsulOptions, ConsulTls } from "./consul.ts";
+import type { ConsulOptions, ConsulTls } from "./consul-options.ts";
 
 /** What makes an agent one of a cluster. */
 export interface ConsulMembership {

@@ -2,42 +2,14 @@ import { randomUUID } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { CertificateAuthority } from "./certificates.ts";
 import { type ConsulAccess, consulApi } from "./consul-api.ts";
 import { agentConfig, type ConsulMembership } from "./consul-config.ts";
+import type { ConsulOptions } from "./consul-options.ts";
 import { consulProgram } from "./consul-program.ts";
 import { endingWithParent } from "./end-with-parent.ts";
 import { freePort } from "./free-port.ts";
-import type { Lane } from "./lane.ts";
 import type { ServerProcess } from "./server-process.ts";
 import { startServer } from "./start-server.ts";
-
-/** How a real Consul agent is started. Without options: a server in memory, open to everyone, on HTTP. */
-export interface ConsulOptions {
-  /** Of the HTTP or HTTPS API. Default: a free one. */
-  readonly port?: number | undefined;
-  /** Default `dc1`. */
-  readonly datacenter?: string | undefined;
-  /** Keeps its data on disk, so that it survives a crash. Default `false`: a development agent. */
-  readonly durable?: boolean | undefined;
-  /** Access control with the default policy "deny". {@link ConsulProcess.token} may do everything. */
-  readonly acl?: boolean | undefined;
-  /** Serves HTTPS only, with a certificate for 127.0.0.1 and localhost that this authority issued. */
-  readonly tls?: ConsulTls | undefined;
-  /** Serf addresses of the wide area to join, as {@link ConsulProcess.wanAddress}. Default: none. */
-  readonly joinWan?: readonly string[] | undefined;
-  /** More configuration in Consul's own terms; its top-level keys win over those set here. */
-  readonly settings?: Readonly<Record<string, unknown>> | undefined;
-  /** Default: where the run's setup found Consul. */
-  readonly lane?: Lane | undefined;
-}
-
-/** The HTTPS side of {@link ConsulOptions}. */
-export interface ConsulTls {
-  readonly authority: CertificateAuthority;
-  /** Whether clients must show a certificate of the same authority. Default `false`. */
-  readonly clientAuth?: boolean | undefined;
-}
 
 /** A real Consul agent of our own, running as a server. */
 export interface ConsulProcess extends AsyncDisposable {

@@ -1,7 +1,8 @@
 export { createAuthority } from "./certificates.ts";
 export type { CertificateAuthority, IssuedCertificate } from "./certificates.ts";
 export { startConsul } from "./consul.ts";
-export type { ConsulOptions, ConsulProcess, ConsulTls } from "./consul.ts";
+export type { ConsulProcess } from "./consul.ts";
+export type { ConsulOptions, ConsulTls } from "./consul-options.ts";
 export { consulApi } from "./consul-api.ts";
 export type { ConsulAccess, ConsulAnswer } from "./consul-api.ts";
 export { startConsulCluster } from "./consul-cluster.ts";

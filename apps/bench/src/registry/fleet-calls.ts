@@ -1,18 +1,7 @@
-import type { SideMaker } from "./side-calls.ts";
+import type { FleetCalls } from "./calls.ts";
+import type { SideMaker } from "./side-maker.ts";
 
 const atOnce = 200;
-
-/** The part of the load measures in a process: many clients, each as if it were alone in its process. */
-export interface FleetCalls {
-  /** Has each of so many clients follow the services `<prefix>0`… @returns how many watches have answered */
-  watchMany(prefix: string, services: number, clients: number, deadlineMs: number): Promise<number>;
-  /**
-   * Has each of so many clients register a node of each of its own services, `<prefix><client>-0`….
-   *
-   * @param from  Number of the first client.
-   */
-  registerMany(prefix: string, services: number, from: number, clients: number): Promise<void>;
-}
 
 export function fleetCalls({ first, another }: SideMaker): FleetCalls {
   const clientAt = (at: number) => (at === 0 ? first() : another());

@@ -1,22 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-import type { SideMaker } from "./side-calls.ts";
+import type { GoneCalls } from "./calls.ts";
+import type { SideMaker } from "./side-maker.ts";
 import { type SideHandle, startSide } from "./side-handle.ts";
 
 const deadlineMs = 600_000;
-
-/** The part of `gone` in a consumer's process: it has the clock, and kills. */
-export interface GoneCalls {
-  /**
-   * Starts a provider for each service, follows the services, kills each provider with SIGKILL. From each kill to the
-   * moment the consumer is without the node, in ms.
-   *
-   * @param services  Each has one more node, `n1`, that stays.
-   * @param url  For the providers.
-   * @param phaseMs  Each is killed so much later at most, at random: where in its heartbeats it dies is chance.
-   */
-  goneTurn(services: readonly string[], phaseMs: number): Promise<number[]>;
-}
 
 export function goneCalls({ backend, sideName, url, settings, first }: SideMaker): GoneCalls {
   async function one(service: string, phaseMs: number, provider: SideHandle): Promise<number> {

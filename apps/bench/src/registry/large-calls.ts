@@ -1,21 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 
 import { cpuMs, heapBytes } from "../measure.ts";
-import type { SideMaker } from "./side-calls.ts";
+import type { LargeCalls } from "./calls.ts";
+import type { SideMaker } from "./side-maker.ts";
 
 const deadlineMs = 120_000;
-
-/** The part of `large` in a side's process. */
-export interface LargeCalls {
-  /** Follows a service until it has so many nodes; memory for each, in bytes: reachable, buffers included. */
-  largeBegin(service: string, count: number): Promise<number>;
-  /** From now on a version of a node is awaited. */
-  largeArm(index: number, version: string): Promise<void>;
-  /** Once it is seen: CPU since it was awaited, all threads, in ms. */
-  largeSeen(): Promise<number>;
-  /** CPU since the last version was awaited, in ms. */
-  largeAfter(): Promise<number>;
-}
+const settleMs = 1_000;
 
 export function largeCalls({ first }: Pick<SideMaker, "first">): LargeCalls {
   let seen = (_size: number, _get: (id: string) => string | undefined): void => undefined;
@@ -39,6 +29,8 @@ export function largeCalls({ first }: Pick<SideMaker, "first">): LargeCalls {
       await side.watch(service, (versions) => seen(versions.size, (id) => versions.get(id)));
       await whole;
       seen = () => undefined;
+      // What is held only while an answer is read is gone by then.
+      await new Promise((resolve) => setTimeout(resolve, settleMs));
       return (reachableBytes() - before) / count;
     },
     async largeArm(index, version) {

@@ -1,34 +1,10 @@
-import { type FleetCalls, fleetCalls } from "./fleet-calls.ts";
-import { type GoneCalls, goneCalls } from "./gone-calls.ts";
-import { type LargeCalls, largeCalls } from "./large-calls.ts";
-import type { Backend, Side, SideSettings } from "./side.ts";
-import { type VisibleCalls, visibleCalls } from "./visible-calls.ts";
-
-/** What a process with clients can be told to do. */
-export interface SideCalls extends FleetCalls, GoneCalls, LargeCalls, VisibleCalls {
-  /** Registers a node, or changes its version. */
-  register(service: string, version: string): Promise<void>;
-  /** The process that does the work. */
-  pid(): Promise<number>;
-  /** Ends what was made, in good order. */
-  end(): Promise<void>;
-}
-
-/** Where the process belongs. */
-export interface SideContext {
-  readonly backend: Backend;
-  readonly sideName: string;
-  readonly url: string;
-  readonly settings: SideSettings;
-}
-
-/** What the measures' parts in the process work with. */
-export interface SideMaker extends SideContext {
-  /** The process' own client, the same each time. */
-  readonly first: () => Promise<Side>;
-  /** One more. */
-  readonly another: () => Promise<Side>;
-}
+import type { SideCalls } from "./calls.ts";
+import { fleetCalls } from "./fleet-calls.ts";
+import { goneCalls } from "./gone-calls.ts";
+import { largeCalls } from "./large-calls.ts";
+import type { Side } from "./side.ts";
+import type { SideContext, SideMaker } from "./side-maker.ts";
+import { visibleCalls } from "./visible-calls.ts";
 
 export function sideCalls(context: SideContext): SideCalls {
   const made: Promise<Side>[] = [];

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 
-import type { SideCalls } from "./side-calls.ts";
+import type { SideCalls } from "./calls.ts";
 import type { Backend, SideSettings } from "./side.ts";
 
 const script = fileURLToPath(new URL("./side-process.ts", import.meta.url));

@@ -1,20 +1,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-import type { SideMaker } from "./side-calls.ts";
+import type { VisibleCalls } from "./calls.ts";
+import type { SideMaker } from "./side-maker.ts";
 
 const seenDeadlineMs = 120_000;
-
-/** The part of `visible` in a side's process. */
-export interface VisibleCalls {
-  /** Registers a node and follows its service. */
-  visibleBegin(service: string): Promise<void>;
-  /**
-   * Changes the node again and again. From each call that changes it to the moment the watching consumer has it, in ms.
-   *
-   * @param pauseMs  Before each change, at random up to this: a poll must not set the pace.
-   */
-  visibleTurn(service: string, turn: string, changes: number, pauseMs: number): Promise<number[]>;
-}
 
 export function visibleCalls({ first }: Pick<SideMaker, "first">): VisibleCalls {
   let seen = (_version: string): void => undefined;

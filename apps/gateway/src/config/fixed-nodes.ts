@@ -6,7 +6,7 @@ import type { Path } from "./document.ts";
 import type { NodeSource } from "./gateway-config.ts";
 import type { Resolution } from "./resolution.ts";
 import { showPath } from "./show-path.ts";
-import type { PlacedUpstream } from "./upstream-resolution.ts";
+import type { PlacedUpstream } from "./placed-upstream.ts";
 import type { NodeEntry } from "./upstream-schema.ts";
 
 /**

@@ -5,7 +5,7 @@ import { registryKinds } from "./registries/kinds.ts";
 import type { Resolution } from "./resolution.ts";
 import { showPath } from "./show-path.ts";
 import { suggest } from "./suggestion.ts";
-import type { PlacedUpstream } from "./upstream-resolution.ts";
+import type { PlacedUpstream } from "./placed-upstream.ts";
 
 /**
  * Where in its registry the service of an upstream is meant, by `discovery_args`. Unlike in APISIX, an argument that

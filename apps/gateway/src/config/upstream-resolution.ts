@@ -3,28 +3,20 @@ import { DiscoveryError } from "@rollcall/core";
 
 import { resolveActiveChecks } from "./active-checks.ts";
 import { balancerOptions } from "./balancing.ts";
-import type { ConfigDocument, Path } from "./document.ts";
+import type { Path } from "./document.ts";
 import { fixedNodes } from "./fixed-nodes.ts";
 import type { NodeSource, UpstreamConfig } from "./gateway-config.ts";
 import { resolveNodeTls } from "./node-tls.ts";
+import type { PlacedUpstream } from "./placed-upstream.ts";
 import { serviceNameProblem } from "./registries/service-name.ts";
 import type { Resolution } from "./resolution.ts";
 import { resolveScope } from "./scope-resolution.ts";
 import { suggest } from "./suggestion.ts";
-import type { TimeoutInput, UpstreamInput } from "./upstream-schema.ts";
+import type { TimeoutInput } from "./upstream-schema.ts";
 import { showPath } from "./show-path.ts";
 
 /** APISIX's default for connect, send and read. */
 const defaultTimeouts = { connectMs: 60_000, sendMs: 60_000, readMs: 60_000 };
-
-/** An upstream and the place it is written at. */
-export interface PlacedUpstream {
-  readonly document: ConfigDocument;
-  readonly path: Path;
-  readonly input: UpstreamInput;
-  /** Owner, for balancer state: `route:user`. */
-  readonly key: string;
-}
 
 /** Follows the references of one upstream and fills in its defaults. */
 export function resolveUpstream(
