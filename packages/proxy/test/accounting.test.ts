@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 
 import { describe, test } from "vitest";
 
@@ -52,7 +53,8 @@ const requests: readonly string[] = [
 const endings: readonly ((socket: Socket) => void)[] = [
   (socket) => void socket.end(),
   (socket) => void socket.destroy(),
-  (socket) => void socket.resetAndDestroy(),
+  // One that speaks TLS cannot be reset by itself.
+  (socket) => void (socket instanceof TLSSocket ? socket.destroy() : socket.resetAndDestroy()),
   (socket) => void socket.resume(),
 ];
 
@@ -60,7 +62,12 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn += 1) await new Promise((done) => setImmediate(done));
 }
 
-describe.each([1, 2, 3])("a storm, seed %i", (seed) => {
+describe.each([
+  [1, "plain"],
+  [2, "plain"],
+  [3, "plain"],
+  [4, "tls"],
+] as const)("a storm, seed %i, %s", (seed, wire) => {
   test.each([
     ["without bounds", {}],
     [
@@ -118,7 +125,7 @@ describe.each([1, 2, 3])("a storm, seed %i", (seed) => {
       tunnelIdleTimeoutMs: 300,
       ...bounds,
     });
-    const address = await listenOn(proxy, "plain");
+    const address = await listenOn(proxy, wire);
     await Promise.all(
       Array.from({ length: 300 }, async () => {
         await turns(random.int(200));
