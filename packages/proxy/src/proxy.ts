@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { CallbackErrors } from "./callback-errors.ts";
 import { ClientConnection } from "./client/client-connection.ts";
 import type { ClientParts } from "./client/client-parts.ts";
+import type { OpenClient } from "./client/open-client.ts";
 import { SharedReads } from "./client/shared-reads.ts";
 import { monotonicMs } from "./clock.ts";
 import type {
@@ -55,7 +56,7 @@ class Engine implements Proxy {
   #parts: ClientParts;
   readonly #reads: SharedReads;
   readonly #listeners = new Map<string, Listener>();
-  readonly #clients = new Set<ClientConnection>();
+  readonly #clients = new Set<OpenClient>();
   #ticketSecret: Uint8Array | undefined;
   #sweeping: NodeJS.Timeout | undefined;
   #closing = false;
@@ -190,7 +191,7 @@ class Engine implements Proxy {
     this.#parts.pools.sweep(nowMs);
   }
 
-  #closed(client: ClientConnection): void {
+  #closed(client: OpenClient): void {
     this.#clients.delete(client);
     if (this.#clients.size === 0) for (const tell of this.#onEmpty.splice(0)) tell();
   }

@@ -10,6 +10,13 @@ export interface FleetCalls {
   registerMany(prefix: string, services: number, from: number, clients: number): Promise<void>;
 }
 
+/** How long a provider lives after it was seen. */
+export interface ProviderLife {
+  readonly leastMs: number;
+  /** So much longer at most, at random: where in its heartbeats it dies is chance. */
+  readonly phaseMs: number;
+}
+
 /** The part of `gone` in a consumer's process: it has the clock, and kills. */
 export interface GoneCalls {
   /**
@@ -18,9 +25,8 @@ export interface GoneCalls {
    *
    * @param services  Each has one more node, `n1`, that stays.
    * @param url  For the providers.
-   * @param phaseMs  Each is killed so much later at most, at random: where in its heartbeats it dies is chance.
    */
-  goneTurn(services: readonly string[], phaseMs: number): Promise<number[]>;
+  goneTurn(services: readonly string[], life: ProviderLife): Promise<number[]>;
 }
 
 /** The part of `large` in a side's process. */

@@ -1,13 +1,13 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-import type { GoneCalls } from "./calls.ts";
+import type { GoneCalls, ProviderLife } from "./calls.ts";
 import type { SideMaker } from "./side-maker.ts";
 import { type SideHandle, startSide } from "./side-handle.ts";
 
 const deadlineMs = 600_000;
 
 export function goneCalls({ backend, sideName, url, settings, first }: SideMaker): GoneCalls {
-  async function one(service: string, phaseMs: number, provider: SideHandle): Promise<number> {
+  async function one(service: string, life: ProviderLife, provider: SideHandle): Promise<number> {
     const consumer = await first();
     let has = false;
     let heard = (): void => undefined;
@@ -32,7 +32,8 @@ export function goneCalls({ backend, sideName, url, settings, first }: SideMaker
       heard();
     });
     await becomes(true);
-    await pause((backend.sides[sideName]?.steadyMs ?? 0) + Math.random() * phaseMs);
+    const leastMs = Math.max(life.leastMs, backend.sides[sideName]?.steadyMs ?? 0);
+    await pause(leastMs + Math.random() * life.phaseMs);
     await becomes(true);
     const pid = await provider.call("pid");
     const killedAtMs = performance.now();
@@ -42,11 +43,11 @@ export function goneCalls({ backend, sideName, url, settings, first }: SideMaker
   }
 
   return {
-    async goneTurn(services, phaseMs) {
+    async goneTurn(services, life) {
       const providers = services.map(() => startSide(backend, sideName, url, settings));
       try {
         return await Promise.all(
-          services.map((service, at) => one(service, phaseMs, providers[at] as SideHandle)),
+          services.map((service, at) => one(service, life, providers[at] as SideHandle)),
         );
       } finally {
         await Promise.all(providers.map((provider) => provider[Symbol.asyncDispose]()));

@@ -10,6 +10,7 @@ import type { ReceivedHead } from "../http1/received-head.ts";
 import { refusal, replyText } from "../reply.ts";
 import { ClientOutput } from "./client-output.ts";
 import type { ClientParts } from "./client-parts.ts";
+import type { OpenClient } from "./open-client.ts";
 import { peerOf } from "./peer.ts";
 import { RequestStream, type RequestStreamUser } from "./request-stream.ts";
 
@@ -17,7 +18,7 @@ import { RequestStream, type RequestStreamUser } from "./request-stream.ts";
 const firstRequestMs = 250;
 
 /** A client's connection: how long it stays, and how it ends. */
-export class ClientConnection implements ExchangeClient, RequestStreamUser {
+export class ClientConnection implements ExchangeClient, OpenClient, RequestStreamUser {
   readonly output: ClientOutput;
   readonly #parts: ClientParts;
   readonly #input: RequestStream;
@@ -166,7 +167,6 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.output.end();
   }
 
-  /** Ends it: at once when idle, else with the answer under way. */
   retire(): void {
     if (!this.isIdle) return;
     // Whoever has just connected has a request on the way, and others listen on for those who come later.
@@ -178,7 +178,6 @@ export class ClientConnection implements ExchangeClient, RequestStreamUser {
     this.#cut();
   }
 
-  /** Looks after deadlines, and after who has stayed. */
   sweep(nowMs: number): void {
     if (!this.#keepsAlive) this.#keepAlive();
     const { exchange, phase, holdsBytes } = this.#input;

@@ -4,7 +4,7 @@ import type { BodyFraming } from "../http1/body-framing.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
 import { Answer } from "./answer.ts";
 import type { Attempts } from "./attempts.ts";
-import type { ForwardingUser } from "./forwarding.ts";
+import type { ForwardingUser } from "./forwarding-user.ts";
 
 /** The way of an answer from the node to the client, at the pace of the slower one, to its end. */
 export class Delivery extends Answer {

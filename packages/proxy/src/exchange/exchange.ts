@@ -8,7 +8,8 @@ import { decide, type Decided } from "./decision.ts";
 import type { EngineParts } from "./engine-parts.ts";
 import type { ExchangeClient } from "./exchange-client.ts";
 import { countHop, lastHopReply } from "./max-forwards.ts";
-import { Forwarding, type ForwardingUser } from "./forwarding.ts";
+import { Forwarding } from "./forwarding.ts";
+import type { ForwardingUser } from "./forwarding-user.ts";
 import { RequestBody } from "./request-body.ts";
 import { checkForward } from "./request-text.ts";
 

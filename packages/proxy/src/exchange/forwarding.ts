@@ -1,38 +1,14 @@
 import type { AttemptOutcome, Forward, UpstreamNode } from "../contract.ts";
 import type { BodyFraming } from "../http1/body-framing.ts";
-import type { ReceivedHead } from "../http1/received-head.ts";
 import type { ResponseScan } from "../http1/response-scan.ts";
 import type { NodeConnection } from "../node/node-connection.ts";
 import type { NodeLoss, NodeTunnel } from "../node/node-user.ts";
 import { Attempts, type AttemptsUser, type Failure } from "./attempts.ts";
-import type { Deadline } from "./deadline.ts";
 import { Delivery } from "./delivery.ts";
-import type { EngineParts } from "./engine-parts.ts";
-import type { ExchangeClient } from "./exchange-client.ts";
-import type { RequestBody } from "./request-body.ts";
+import type { ForwardingUser } from "./forwarding-user.ts";
 import { requestText } from "./request-text.ts";
 import { responseText } from "./response-text.ts";
 import { agreedProtocol, Tunnel } from "./tunnel.ts";
-
-/** The exchange that a request is forwarded for. */
-export interface ForwardingUser {
-  readonly parts: EngineParts;
-  readonly client: ExchangeClient;
-  readonly head: ReceivedHead;
-  readonly body: RequestBody | undefined;
-  readonly startedAtMs: number;
-  readonly deadline: Deadline;
-  /** Whether nothing but the answer itself forbids to keep the client's connection. */
-  readonly mayKeepAlive: boolean;
-  /** There is no answer; the client was told nothing yet. */
-  failed(failure: Failure): void;
-  /** The client has the whole answer. */
-  answered(keepAlive: boolean, nowMs: number): void;
-  /** The answer ends before its end. */
-  brokeOff(): void;
-  /** The tunnel has ended. */
-  tunnelOver(): void;
-}
 
 const noNode: Failure = { reason: "no_node", detail: "no node to send the request to" };
 

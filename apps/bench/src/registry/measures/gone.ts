@@ -5,6 +5,12 @@ import { eachSide, type Measure, turnOrder } from "../measure.ts";
 const atOnce = 4;
 /** Records that stay: Eureka removes at most 15 % of all that it holds at a time. */
 const staying = 100;
+/**
+ * How long a provider lives before it is killed, beyond the moment it is seen: with default leases until each client has
+ * sent a heartbeat, for Eureka counts a lease twice from then on, and then for some part of a heartbeat.
+ */
+const defaultLife = { leastMs: 35_000, phaseMs: 30_000 };
+const shortLife = { leastMs: 0, phaseMs: 1_000 };
 /** A part of a heartbeat on the way decides between two medians of a few kills. */
 const tolerance = 1.1;
 
@@ -28,7 +34,7 @@ export const gone: Measure = {
         (handles.get(name) as ReturnType<typeof bed.start>).call(
           "goneTurn",
           services,
-          isDefault ? 10_000 : 1_000,
+          isDefault ? defaultLife : shortLife,
         ),
       );
       const times = found.get(side);
