@@ -4,7 +4,6 @@ import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 
 import { provide } from "@rollcall/core";
@@ -111,9 +110,8 @@ routes:
   const { listen, admin } = listening()!;
   const [port, adminPort] = [Number(new URL(listen[0]!).port), Number(new URL(admin).port)];
   await until(async () => {
-    const ready = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
-    if (ready.status !== 200) await sleep(100);
-    return ready.status === 200;
+    const { status } = await fetch(`http://127.0.0.1:${adminPort}/readyz`);
+    return status === 200;
   }, "the gateway to be ready");
   await until(async () => {
     const response = await fetch(`http://127.0.0.1:${adminPort}/v1/discovery/eureka/dump`);

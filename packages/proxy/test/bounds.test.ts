@@ -4,6 +4,7 @@ import { connect, type Socket } from "node:net";
 import { describe, onTestFinished, test } from "vitest";
 
 import type { ListenAddress, ProxyOptions } from "../src/index.ts";
+import { held, pouringNode, push, settled } from "./back-pressure.ts";
 import { deadNode, forwardTo, get, httpNode, proxyWith, rawNode, talk, until } from "./wire.ts";
 
 /** A client that says what it is told, and remembers what it hears. */
@@ -328,42 +329,17 @@ describe("answers", () => {
 
 describe("slow ones cost constant memory", () => {
   const large = 400_000_000;
-  /** More than the kernel holds on both sides, and much less than is to be sent. */
-  const held = 40_000_000;
-
-  /** Waits until a number has stopped growing. */
-  async function settled(current: () => number): Promise<number> {
-    let last = -1;
-    let calm = 0;
-    await until(() => {
-      calm = current() > 0 && current() === last ? calm + 1 : 0;
-      last = current();
-      return calm > 60;
-    }, "the sender to be held back");
-    return last;
-  }
 
   test.each(["shared", "public"] as const)(
     "a client that does not read: %s reads",
     async (reads) => {
-      let sent = 0;
-      await using node = await httpNode((_request, response) => {
-        const piece = Buffer.alloc(65_536);
-        response.writeHead(200, { "content-length": large });
-        const push = (): void => {
-          while (sent < large) {
-            sent += piece.length;
-            if (!response.write(piece)) return;
-          }
-        };
-        response.on("drain", push);
-        push();
-      });
+      const { node, sent } = await pouringNode(large);
+      await using _ = node;
       const address = await proxyWith({ reads, route: () => forwardTo([node]) });
       const one = await client(address);
       one.socket.pause();
       one.socket.write(get("/"));
-      assert.ok((await settled(() => sent)) < held);
+      assert.ok((await settled(sent)) < held);
     },
   );
 
@@ -371,35 +347,15 @@ describe("slow ones cost constant memory", () => {
     await using node = await rawNode((socket) => socket.pause());
     const address = await proxyWith({ reads, route: () => forwardTo([node]) });
     const one = await client(address);
-    let sent = 0;
-    const piece = Buffer.alloc(65_536);
     one.socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${large}\r\n\r\n`);
-    const push = (): void => {
-      while (sent < large) {
-        sent += piece.length;
-        if (!one.socket.write(piece)) return;
-      }
-    };
-    one.socket.on("drain", push);
-    push();
-    assert.ok((await settled(() => sent - one.socket.writableLength)) < held);
+    assert.ok((await settled(push(one.socket, Buffer.alloc(65_536), large))) < held);
   });
 
   test("a request that waits for its decision is not read on", async () => {
     const address = await proxyWith({ route: () => new Promise(() => undefined) });
     const one = await client(address);
-    let sent = 0;
-    const piece = Buffer.alloc(65_536);
     one.socket.write(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${large}\r\n\r\n`);
-    const push = (): void => {
-      while (sent < large) {
-        sent += piece.length;
-        if (!one.socket.write(piece)) return;
-      }
-    };
-    one.socket.on("drain", push);
-    push();
-    assert.ok((await settled(() => sent - one.socket.writableLength)) < held);
+    assert.ok((await settled(push(one.socket, Buffer.alloc(65_536), large))) < held);
   });
 
   test("a client that asks on and does not read the replies", async () => {
@@ -413,12 +369,7 @@ describe("slow ones cost constant memory", () => {
     const one = await client(address);
     one.socket.pause();
     const many = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2_000));
-    const push = (): void => {
-      let takesMore = true;
-      while (takesMore) takesMore = one.socket.write(many);
-    };
-    one.socket.on("drain", push);
-    push();
+    push(one.socket, many, Infinity);
     assert.ok((await settled(() => routed)) * 10_000 < held);
     // It goes on where it was as soon as they are read.
     const before = routed;
@@ -469,16 +420,7 @@ describe("slow ones cost constant memory", () => {
     });
     const one = await client(address);
     const many = Buffer.from("GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2_000));
-    let sent = 0;
-    const push = (): void => {
-      while (sent < large) {
-        sent += many.length;
-        if (!one.socket.write(many)) return;
-      }
-    };
-    one.socket.on("drain", push);
-    push();
-    assert.ok((await settled(() => sent - one.socket.writableLength)) < held);
+    assert.ok((await settled(push(one.socket, many, large))) < held);
     assert.equal(routed, 1);
   });
 });

@@ -4,6 +4,7 @@ import type { Socket } from "node:net";
 import { describe, onTestFinished, test } from "vitest";
 
 import type { ProxyOptions } from "../src/index.ts";
+import { held, pouringNode, push, settled } from "./back-pressure.ts";
 import {
   dialProxy,
   forwardTo,
@@ -106,52 +107,14 @@ describe("heads and bodies", () => {
 
 describe("slow ones cost constant memory", () => {
   const large = 200_000_000;
-  /** More than the kernel holds on both sides, and much less than is to be sent. */
-  const held = 40_000_000;
-
-  /** Waits until a number has stopped growing. */
-  async function settled(current: () => number): Promise<number> {
-    let last = -1;
-    let calm = 0;
-    await until(() => {
-      calm = current() > 0 && current() === last ? calm + 1 : 0;
-      last = current();
-      return calm > 60;
-    }, "the sender to be held back");
-    return last;
-  }
-
-  function push(socket: Socket, piece: Buffer, most: number): () => number {
-    let sent = 0;
-    const more = (): void => {
-      while (sent < most) {
-        sent += piece.length;
-        if (!socket.write(piece)) return;
-      }
-    };
-    socket.on("drain", more);
-    more();
-    return () => sent - socket.writableLength;
-  }
 
   test("a client that does not read", async () => {
-    let sent = 0;
-    await using node = await httpNode((_request, response) => {
-      const piece = Buffer.alloc(65_536);
-      response.writeHead(200, { "content-length": large });
-      const more = (): void => {
-        while (sent < large) {
-          sent += piece.length;
-          if (!response.write(piece)) return;
-        }
-      };
-      response.on("drain", more);
-      more();
-    });
+    const { node, sent } = await pouringNode(large);
+    await using _ = node;
     const one = await client(await proxyWith({ route: () => forwardTo([node]) }, "tls"));
     one.socket.pause();
     one.socket.write(get("/"));
-    assert.ok((await settled(() => sent)) < held);
+    assert.ok((await settled(sent)) < held);
   });
 
   test("a node that does not read", async () => {
