@@ -82,14 +82,14 @@ export async function runGateway(
     // Of a refused one as well: it may be right as soon as its key is there too.
     stamps = new Map([...stamps, ...next.stamps]);
     for (const warning of next.warnings) log.warn(formatProblem(warning));
-    const problems = [...next.problems, ...(await checkRegistries(next, registries))];
-    if (next.config === undefined || problems.length > 0) {
-      for (const problem of problems) log.error(formatProblem(problem));
-      log.error("reload refused, nothing changed");
-      gateway.noteRefusedReload(formatProblem(problems[0]!));
-      return;
-    }
     try {
+      const problems = [...next.problems, ...(await checkRegistries(next, registries))];
+      if (next.config === undefined || problems.length > 0) {
+        for (const problem of problems) log.error(formatProblem(problem));
+        log.error("reload refused, nothing changed");
+        gateway.noteRefusedReload(formatProblem(problems[0]!));
+        return;
+      }
       if ((next.config.workers === 1) !== (workers === undefined)) {
         const reason = `workers: ${next.config.workers} instead of ${gateway.config.workers} needs a restart`;
         gateway.noteRefusedReload(reason);

@@ -1,5 +1,4 @@
-import type { NodeSet, RejectedRecord } from "@rollcall/core";
-import { sameNode } from "@rollcall/core";
+import { type NodeSet, type RejectedRecord, sameNode } from "@rollcall/core";
 import type { KnownNodes } from "@rollcall/core/adapter";
 
 import type { Decoded } from "./codec.ts";
