@@ -233,7 +233,8 @@ test("no more checks at a time than concurrency says", async () => {
   await until(() => count > 20, "checks");
   expect(most).toBe(2);
   await under.gateway.close();
-  const end = count;
+  // As many as may run at a time can still be on their way to the node.
+  const end = count + 2;
   await expect(until(() => count > end, "nothing more", 300)).rejects.toThrow("nothing more");
 });
 
@@ -264,8 +265,9 @@ describe("what is known of nodes", () => {
       under.config("routes: [{ id: r, uri: /*, upstream: { service_name: S } }]\n"),
     );
     expect(await unhealthy(under)).toEqual([]);
-    const end = bad.checks.length;
-    await expect(until(() => bad.checks.length > end + 1, "no more checks", 500)).rejects.toThrow();
+    // One can still be on its way to the node.
+    const end = bad.checks.length + 1;
+    await expect(until(() => bad.checks.length > end, "no more checks", 500)).rejects.toThrow();
   });
 });
 
