@@ -12,6 +12,9 @@ import type { NodeUser } from "./node-user.ts";
  */
 const freshMs = 1_000;
 
+/** How long a TLS session is remembered when no connection is left, in ms: most servers forget it earlier. */
+const sessionMs = 300_000;
+
 /** Bounds of the connections to one node. */
 export interface PoolLimits {
   readonly maxIdle: number;
@@ -47,6 +50,8 @@ export class NodePool implements BudgetMember {
   #answersEnd: "unknown" | "framed" | "with_connection" = "unknown";
   /** Of the newest TLS connection: the next one need not begin anew. */
   #session: Buffer | undefined;
+  /** When it was first seen to be empty since a connection was last opened, on the monotonic clock. */
+  #emptySinceMs: number | undefined;
   /** Whether it is no longer the pool of its node. */
   retired = false;
 
@@ -68,6 +73,14 @@ export class NodePool implements BudgetMember {
   /** Whether nothing is open and nobody waits. */
   get isEmpty(): boolean {
     return this.#open.size === 0 && this.#waiting.size === 0;
+  }
+
+  /** Whether it is empty, and no further connection would gain from what is known here. */
+  isForgettable(nowMs: number): boolean {
+    if (!this.isEmpty) return false;
+    if (this.#session === undefined) return true;
+    this.#emptySinceMs ??= nowMs;
+    return nowMs - this.#emptySinceMs >= sessionMs;
   }
 
   /** Whether a further connection may be opened; an idle one makes room for it. */
@@ -140,6 +153,7 @@ export class NodePool implements BudgetMember {
     }
     connection.open(socket, secure ? "secureConnect" : "connect", user);
     this.#open.add(connection);
+    this.#emptySinceMs = undefined;
     this.#budget.open += 1;
     return connection;
   }

@@ -70,7 +70,7 @@ export class NodePools {
   sweep(nowMs: number): void {
     for (const [key, pool] of this.#byKey) {
       pool.sweep(nowMs);
-      if (!pool.isEmpty) continue;
+      if (!pool.isForgettable(nowMs)) continue;
       // The node may be gone for good.
       pool.retired = true;
       this.#byKey.delete(key);
