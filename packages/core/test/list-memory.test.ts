@@ -113,7 +113,7 @@ describe("reading a list again and again", () => {
       ),
       { numRuns: 60 },
     );
-  }, 60_000);
+  }, 300_000);
 
   test("accepts and refuses what parsing does, whatever is done to the bytes", () => {
     const harm = fc.record({
@@ -166,7 +166,7 @@ describe("reading a list again and again", () => {
       ),
       { numRuns: 150 },
     );
-  }, 60_000);
+  }, 300_000);
 
   test("cuts at every place that structures the list are refused or read as parsing does", () => {
     const elements = Array.from({ length: 400 }, (_, at) => ({ at, text: 'x,]}"[{\\'.repeat(60) }));
@@ -193,7 +193,7 @@ describe("reading a list again and again", () => {
         assert.deepEqual(read(memory, text, [50_000]), elements);
       }
     }
-  }, 60_000);
+  }, 300_000);
 });
 
 describe("what is decoded anew", () => {

@@ -106,7 +106,7 @@ describe("heads", () => {
   });
 
   test("headTimeoutMs: a head that is begun and not ended is a 408", async () => {
-    const { address } = await sizing({ headTimeoutMs: 150 });
+    const { address } = await sizing({ headTimeoutMs: 500 });
     const one = await client(address);
     // One byte at a time does not prolong it.
     const drip = setInterval(() => one.socket.write("x"), 20);
@@ -130,7 +130,7 @@ describe("heads", () => {
   });
 
   test("a second head is timed as the first", async () => {
-    const { address } = await sizing({ headTimeoutMs: 150, idleTimeoutMs: 60_000 });
+    const { address } = await sizing({ headTimeoutMs: 500, idleTimeoutMs: 60_000 });
     const answers = await talk(address, "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT");
     assert.match(answers, /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 408 /);
   });
@@ -222,7 +222,8 @@ describe("times", () => {
   test("connectMs: a handshake that does not end is a 504, and another node is asked", async () => {
     await using silent = await rawNode((socket) => socket.resume());
     await using good = await httpNode((_request, response) => response.end("good"));
-    const timeouts = { connectMs: 100, sendMs: 5_000, readMs: 5_000 };
+    // Long enough for the good node.
+    const timeouts = { connectMs: 500, sendMs: 5_000, readMs: 5_000 };
     const outcomes: string[] = [];
     const secure = { host: silent.host, port: silent.port, secure: true };
     const address = await proxyWith({
@@ -235,7 +236,8 @@ describe("times", () => {
   });
 
   test("readMs: an answer that stops coming never looks whole", async () => {
-    const timeouts = { connectMs: 5_000, sendMs: 5_000, readMs: 150 };
+    // Long enough for what does come.
+    const timeouts = { connectMs: 5_000, sendMs: 5_000, readMs: 500 };
     const outcomes: string[] = [];
     await using node = await rawNode((socket) => {
       socket.on("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
@@ -264,7 +266,7 @@ describe("times", () => {
       socket.once("close", () => clearInterval(drip));
     });
     const address = await proxyWith({
-      totalTimeoutMs: 300,
+      totalTimeoutMs: 1_000,
       route: () => forwardTo([node], outcomes),
     });
     assert.match(await talk(address, get("/")), /x+$|^$/);

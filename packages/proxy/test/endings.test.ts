@@ -96,7 +96,7 @@ describe("a client that ends its half", () => {
       const bytes = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
       socket.once("data", () => void answer.promise.then(() => socket.write(bytes)));
     });
-    const options = { halfClose: "serve", headTimeoutMs: 200 } as const;
+    const options = { halfClose: "serve", headTimeoutMs: 500 } as const;
     const address = await proxyWith({ route: () => forwardTo([node]), ...options });
     const client = await talker(address);
     client.socket.end("GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT");
@@ -219,7 +219,7 @@ describe("a tunnel", () => {
 
   test("tunnelIdleTimeoutMs: ends when both are silent, and not before", async () => {
     const { client, outcomes, node } = await tunnel({
-      tunnelIdleTimeoutMs: 400,
+      tunnelIdleTimeoutMs: 1_500,
       // No bound of an exchange ends a tunnel.
       totalTimeoutMs: 100,
       idleTimeoutMs: 100,
@@ -228,7 +228,7 @@ describe("a tunnel", () => {
     for (let turn = 1; turn <= 8; turn += 1) {
       client.socket.write("x");
       await until(() => client.received.length === turn, `echo ${turn}`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      await new Promise((resolve) => setTimeout(resolve, 250));
     }
     assert.equal(client.ended, false);
     await until(() => client.ended && node.connections.size === 0, "the end");

@@ -36,10 +36,20 @@ describe.skipIf(program === undefined)(
 
     test.each(attacks)("$name", async (attack) => {
       const targets = await runAttack(attack, { path: nginx.path });
-      const lines = (await nginx.log()).slice(logged);
-      logged += lines.length;
-      // What was broken off is logged with another status, perhaps later.
-      const served = lines.filter((line) => line.startsWith("200 "));
+      // It writes a line when the answer is out, so that the client may have it earlier. What was broken off is
+      // logged with another status, perhaps later still.
+      const servedNow = async (): Promise<readonly string[]> =>
+        (await nginx.log()).filter((line) => line.startsWith("200 ")).slice(logged);
+      let served = await servedNow();
+      for (const endMs = performance.now() + 20_000; served.length < targets.length;) {
+        assert.ok(
+          performance.now() < endMs,
+          `only ${served.length} of ${targets.length} are logged`,
+        );
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        served = await servedNow();
+      }
+      logged += served.length;
       assert.deepEqual(
         served.map((line) => line.split(" ")[2]),
         targets,

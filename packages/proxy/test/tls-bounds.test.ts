@@ -77,7 +77,7 @@ describe("heads and bodies", () => {
   });
 
   test("headTimeoutMs, idleTimeoutMs, bodyTimeoutMs", async () => {
-    const short = { headTimeoutMs: 150, idleTimeoutMs: 150, bodyTimeoutMs: 150 };
+    const short = { headTimeoutMs: 500, idleTimeoutMs: 150, bodyTimeoutMs: 150 };
     const address = await sizing(short);
     const whole = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
     assert.equal(await talk(address, ""), "");

@@ -27,10 +27,12 @@ describe("trouble", () => {
       });
     });
     const outcomes: string[] = [];
-    const timeouts = { connectMs: 5_000, sendMs: 5_000, readMs: 300 };
-    const address = await proxyWith({ route: () => forwardTo([node], outcomes, { timeouts }) });
+    const timeouts = { connectMs: 5_000, sendMs: 5_000, readMs: 100 };
+    const address = await proxyWith({
+      route: ({ target }) => forwardTo([node], outcomes, target === "/silent" ? { timeouts } : {}),
+    });
     assert.match(await talk(address, get("/")), /ok$/);
-    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 504 /);
+    assert.match(await talk(address, get("/silent")), /^HTTP\/1\.1 504 /);
     assert.equal(asked, 2);
     assert.deepEqual(outcomes, ["ok", "timeout"]);
   });
