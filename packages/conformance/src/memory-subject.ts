@@ -17,10 +17,10 @@ export interface MemorySubjectOptions {
 export function memorySubject(options: MemorySubjectOptions = {}): Subject {
   const { name = "memory", wrap = (registry) => registry, long } = options;
   const timing: Timing = {
-    ttlMs: 400,
-    expiryMs: 5_000,
-    propagationMs: 5_000,
-    noticeMs: 1_000,
+    ttlMs: 1_500,
+    expiryMs: 10_000,
+    propagationMs: 10_000,
+    noticeMs: 3_000,
     ...options.timing,
   };
   const connect = (backend: MemoryBackend): Registry =>

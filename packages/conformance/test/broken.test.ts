@@ -12,8 +12,8 @@ import { collect, failuresOf } from "./collecting-runner.ts";
 
 const broken: readonly BrokenRegistry[] = [...brokenWatches, ...brokenRegistrations];
 
-// Short, because what is broken is waited for in vain.
-const timing = { ttlMs: 300, expiryMs: 2_000, propagationMs: 1_000, noticeMs: 500 };
+// Short, because what is broken is waited for in vain; not so short that what works could come too late.
+const timing = { ttlMs: 600, expiryMs: 4_000, propagationMs: 4_000, noticeMs: 2_000 };
 
 describe("the suite can fail", () => {
   test("there is a broken registry for every rule", () => {

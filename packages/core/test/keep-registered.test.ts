@@ -20,7 +20,7 @@ function stored(backend: MemoryBackend): ServiceNode | undefined {
 
 test("a deleted record is put back, a removed one is not", async () => {
   const backend = memoryBackend();
-  await using registry = memoryRegistry({ backend, ttlMs: 60 });
+  await using registry = memoryRegistry({ backend, ttlMs: 1_500 });
   const registration = await registry.register(input);
   assert.equal(registration.state.phase, "registered");
   backend.delete("orders", "127.0.0.1:8080");
@@ -33,8 +33,9 @@ test("a deleted record is put back, a removed one is not", async () => {
 
 test("the younger owner wins and the elder does not fight", async () => {
   const backend = memoryBackend();
-  await using elderRegistry = memoryRegistry({ backend, ttlMs: 60 });
-  await using youngerRegistry = memoryRegistry({ backend, ttlMs: 60 });
+  // Long enough that the younger one's record never expires, which would make it enter again.
+  await using elderRegistry = memoryRegistry({ backend, ttlMs: 3_000 });
+  await using youngerRegistry = memoryRegistry({ backend, ttlMs: 3_000 });
   const elder = await elderRegistry.register(input);
   const younger = await youngerRegistry.register({ ...input, weight: 7 });
   await until(() => elder.state.phase === "lost", "the elder to notice");
