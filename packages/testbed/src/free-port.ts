@@ -21,15 +21,12 @@ export async function freePort(companions: readonly number[] = []): Promise<numb
   for (;;) {
     const port = lowest + Math.floor(Math.random() * (highest - lowest + 1));
     const all = [port, ...companions.map((distance) => port + distance)];
-    if (all.some((one) => one > highest) || !(await areFree(all)) || !all.every(reserve)) continue;
+    if (all.some((one) => one > highest || given.has(one))) continue;
     for (const one of all) given.add(one);
-    return port;
+    // Reserved first, and looked at then: the look listens for a moment, where the server of whom the port belongs to
+    // may be about to.
+    if (all.every(reserve) && (await Promise.all(all.map(isFree))).every(Boolean)) return port;
   }
-}
-
-async function areFree(ports: readonly number[]): Promise<boolean> {
-  if (ports.some((port) => given.has(port))) return false;
-  return (await Promise.all(ports.map(isFree))).every(Boolean);
 }
 
 /** Whether a TCP port of 127.0.0.1 can be listened on now. */

@@ -1,7 +1,7 @@
 import { request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 
-const deadlineMs = 5000;
+const deadlineMs = 10_000;
 
 /** What a probe presents of itself. */
 export interface ProbeOptions {
@@ -14,7 +14,7 @@ export interface ProbeOptions {
 /**
  * The status a GET is answered with, the body thrown away.
  *
- * @throws Error when nothing answers within five seconds
+ * @throws Error when nothing answers within ten seconds
  */
 export function statusOf(url: string, options: ProbeOptions = {}): Promise<number | undefined> {
   const { auth, ca, cert, key } = options;

@@ -1,7 +1,8 @@
 import type { NacosVersion } from "./nacos-version.ts";
 import { until } from "./until.ts";
 
-const deadlineMs = 5000;
+// Long, since what came too late to be heard cannot be asked for twice.
+const deadlineMs = 30_000;
 
 /**
  * Gives a new server its first user, `nacos`, and waits until that can log in: the server learns of it some seconds later.

@@ -73,7 +73,7 @@ export async function startNacos(options: NacosOptions = {}): Promise<NacosProce
   const port = options.port ?? (await freePort([1000, 1001, -1000]));
   const home = await homeOf(options, version, port);
   const url = `${options.tls === undefined ? "http" : "https"}://127.0.0.1:${port}`;
-  const start = (): Promise<ServerProcess> =>
+  const startOnce = (): Promise<ServerProcess> =>
     startServer({
       what: `Nacos ${version} on port ${port}`,
       image: program.image,
@@ -84,17 +84,19 @@ export async function startNacos(options: NacosOptions = {}): Promise<NacosProce
         return (await statusOf(url + readyPath[version], { ca })) === 200;
       },
     });
+  const start = (): Promise<ServerProcess> =>
+    startOnce().catch((error: unknown) => {
+      // Its database gives up after ten seconds, which a busy machine may need to create it.
+      if (!String(error).includes("Login timeout exceeded")) throw error;
+      return startOnce();
+    });
   let server: ServerProcess | undefined;
   const stop = async (): Promise<void> => {
     await server?.stop();
     await home.remove();
   };
   try {
-    server = await start().catch((error: unknown) => {
-      // Its database gives up after ten seconds, which a busy machine may need to create it.
-      if (!String(error).includes("Login timeout exceeded")) throw error;
-      return start();
-    });
+    server = await start();
     if (auth !== undefined) {
       await initialiseNacosUser(url, version, auth.password);
     }

@@ -118,7 +118,7 @@ describeOwnZookeeper("ZooKeeper in the Docker lane, with a fake engine", () => {
       sasl: { bob: 'p"w' },
     });
     assert.equal(zookeeper.version, imageOf("zookeeper").version);
-    assert.equal(await zookeeper.mode(), "standalone");
+    assert.equal(await until(() => zookeeper.mode(), { what: "its mode" }), "standalone");
     assert.equal(await isFree(zookeeper.securePort!), false);
     await zookeeper.kill();
     assert.equal(await isFree(zookeeper.port), true);
@@ -128,7 +128,7 @@ describeOwnZookeeper("ZooKeeper in the Docker lane, with a fake engine", () => {
     zookeeper.resume();
     await until(() => zookeeper.mode(), { what: "an answer after the pause" });
     await zookeeper.restart("empty");
-    assert.equal(await zookeeper.mode(), "standalone");
+    assert.equal(await until(() => zookeeper.mode(), { what: "its mode" }), "standalone");
   });
 });
 

@@ -79,7 +79,7 @@ describeOwnZookeeper("a ZooKeeper server of one's own", () => {
     await zookeeper.stop();
     assert.equal(await isFree(port), true);
     await zookeeper.restart("empty");
-    assert.equal(await zookeeper.mode(), "standalone");
+    assert.equal(await until(() => zookeeper.mode(), { what: "its mode" }), "standalone");
   });
 
   test("speaks TLS on a port of its own and asks for a client certificate", async () => {
@@ -122,6 +122,6 @@ describeOwnZookeeper("three ZooKeeper servers", () => {
     const second = await ensemble.leader();
     assert.notEqual(second.port, first.port);
     await first.restart("kept");
-    assert.equal(await first.mode(), "follower");
+    assert.equal(await until(() => first.mode(), { what: "its mode" }), "follower");
   });
 });
