@@ -6,6 +6,9 @@ import { onTestFinished } from "vitest";
 
 import { until } from "./gateway-under-test.ts";
 
+/** Starting several processes is work for a second, and so for many on a machine that is busy. */
+const startMs = 60_000;
+
 const main = fileURLToPath(new URL("../dist/main.js", import.meta.url));
 
 /** The built command, running. */
@@ -13,9 +16,8 @@ export interface Run {
   readonly child: ChildProcess;
   readonly out: () => string;
   readonly err: () => string;
+  /** What was logged so far; the end of a line may still be on its way, and that line counts when it is here. */
   readonly lines: () => Record<string, unknown>[];
-  /** The same without the last one, which may still be on its way. */
-  readonly whole: () => Record<string, unknown>[];
   exit(): Promise<number | null>;
 }
 
@@ -33,20 +35,18 @@ export function run(
   onTestFinished(() => void child.kill("SIGKILL"));
   let out = "";
   let err = "";
-  child.stdout.on("data", (chunk: Buffer) => (out += chunk.toString()));
-  child.stderr.on("data", (chunk: Buffer) => (err += chunk.toString()));
-  const parsed = (text: string): Record<string, unknown>[] =>
-    text
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => (err += text));
   const exited = once(child, "close").then(([code]) => code as number | null);
   return {
     child,
     out: () => out,
     err: () => err,
-    lines: () => parsed(out),
-    whole: () => parsed(out.slice(0, out.lastIndexOf("\n") + 1)),
+    lines: () =>
+      out
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
     exit: () => exited,
   };
 }
@@ -58,7 +58,7 @@ export async function started(
 ): Promise<{ listen: number; admin: number }> {
   const find = (): Record<string, unknown> | undefined =>
     process.lines().findLast(({ msg }) => msg === message);
-  await until(() => find() !== undefined || process.child.exitCode !== null, message);
+  await until(() => find() !== undefined || process.child.exitCode !== null, message, startMs);
   const line = find();
   if (line === undefined) throw new Error(`ended: ${process.err()}`);
   const port = (url: unknown): number => Number(new URL(String(url)).port);

@@ -118,7 +118,8 @@ export async function send(
   { method = "GET", headers = {} }: RequestOptions = {},
 ): Promise<Answer> {
   const sent = request({ host: "127.0.0.1", port, path: target, method, headers, agent: false });
-  sent.end();
+  // What goes wrong after the head is the answer's error, and the request's once more.
+  sent.on("error", () => undefined).end();
   const [response] = (await once(sent, "response")) as [IncomingMessage];
   const text = (await response.setEncoding("utf8").toArray()).join("");
   return {
@@ -127,6 +128,14 @@ export async function send(
     text,
     json: () => JSON.parse(text) as unknown,
   };
+}
+
+/** Whether nobody listens on a loopback port: what is still taken and cut, or answered, is not that. */
+export async function isClosed(port: number): Promise<boolean> {
+  return send(port, "/none").then(
+    () => false,
+    ({ code }: NodeJS.ErrnoException) => code === "ECONNREFUSED",
+  );
 }
 
 /** An upstream node that says what reached it. */
@@ -174,12 +183,14 @@ export function put(
 /** Waits for a condition; the deadline is generous because the machine may be busy. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
-  what: string,
-  deadlineMs = 15_000,
+  what: string | (() => string),
+  deadlineMs = 30_000,
 ): Promise<void> {
   const end = performance.now() + deadlineMs;
   while (!(await condition())) {
-    if (performance.now() > end) throw new Error(`waited ${deadlineMs} ms for ${what}`);
+    if (performance.now() > end) {
+      throw new Error(`waited ${deadlineMs} ms for ${typeof what === "string" ? what : what()}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
