@@ -27,6 +27,8 @@ export interface WorkersUnderTest extends Run {
   readonly serving: (count: number) => Promise<readonly number[]>;
   /** Value of a metric, summed over its labels. */
   readonly metric: (name: string) => Promise<number>;
+  /** Waits until that value is so much: a worker that is slow to answer has what it counted in a later one. */
+  readonly metricIs: (name: string, value: number) => Promise<void>;
 }
 
 const head = `admin: { port: 0 }
@@ -90,6 +92,13 @@ export async function workersUnderTest(
       return found;
     },
     metric,
+    metricIs: async (name, value) => {
+      let last: number | undefined;
+      await until(
+        async () => (last = await metric(name)) === value,
+        () => `${name} to be ${value}, not ${last}`,
+      );
+    },
   };
 }
 
@@ -198,7 +207,8 @@ export function client(
       if (socket.connecting) socket.once("connect", note);
       else note();
     });
-    sent.end();
+    // What goes wrong after the head is the answer's error, and the request's once more.
+    sent.on("error", () => undefined).end();
     try {
       const [response] = await once(sent, "response");
       for await (const _ of response) continue;

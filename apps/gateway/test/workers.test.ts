@@ -8,7 +8,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 
 import { run } from "./command-under-test.ts";
 import { testDirectory } from "./config-file.ts";
-import { echoNode, type EchoNode, send, until } from "./gateway-under-test.ts";
+import { echoNode, type EchoNode, isClosed, send, until } from "./gateway-under-test.ts";
 import {
   type Client,
   client,
@@ -46,10 +46,10 @@ describe("workers", () => {
     expect(Math.min(...held)).toBeGreaterThan(0);
     await stopped(clients);
     const sum = clients.reduce((total, one) => total + one.answered(), 0);
-    expect(await gateway.metric("rollcall_requests_total")).toBe(sum);
-    expect(await gateway.metric("rollcall_request_duration_seconds_count")).toBe(sum);
-    expect(await gateway.metric("rollcall_upstream_attempts_total")).toBe(sum);
-    expect(await gateway.metric("rollcall_requests_in_flight")).toBe(0);
+    await gateway.metricIs("rollcall_requests_total", sum);
+    await gateway.metricIs("rollcall_request_duration_seconds_count", sum);
+    await gateway.metricIs("rollcall_upstream_attempts_total", sum);
+    await gateway.metricIs("rollcall_requests_in_flight", 0);
     const cpu = await gateway.metric("process_cpu_seconds_total");
     const logged = (): number => gateway.lines().filter(({ msg }) => msg === "request").length;
     await until(() => logged() === sum, "the access log");
@@ -59,7 +59,7 @@ describe("workers", () => {
     expect(await gateway.metric("process_cpu_seconds_total")).toBeGreaterThanOrEqual(cpu);
     expect(await gateway.metric("rollcall_worker_restarts_total")).toBe(1);
     for (let left = 5; left > 0; left -= 1) await send(gateway.listen, "/x");
-    expect(await gateway.metric("rollcall_requests_total")).toBe(sum + 5);
+    await gateway.metricIs("rollcall_requests_total", sum + 5);
     await until(() => logged() === sum + 5, "the access log");
   });
 
@@ -71,16 +71,19 @@ describe("workers", () => {
     await until(() => connectionsOf(victim, gateway.listen).size > 0, "it to have connections");
     await answeredMore(kept, 5);
     const owned = connectionsOf(victim, gateway.listen);
+    const ports = kept.map((one) => one.port());
     kill(victim, "SIGKILL");
     await answeredMore(kept, 20);
     await gateway.serving(2);
     await answeredMore(kept, 20);
     await stopped(kept);
-    const failures = kept.flatMap((one) => one.failures);
-    for (const { port } of failures) expect(owned).toContain(port);
-    expect(failures.length).toBeLessThanOrEqual(owned.size);
-    for (const { statuses } of kept) expect([...statuses]).toEqual([200]);
-    expect(gateway.out()).toContain("worker ended by SIGKILL");
+    for (const [at, { failures, statuses }] of kept.entries()) {
+      expect([...statuses]).toEqual([200]);
+      if (!owned.has(ports[at]!)) expect(failures).toEqual([]);
+      // Who connects anew at once may get the victim again: its listener can be closed after its connections.
+      else if (failures.length > 0) expect(failures[0]?.port).toBe(ports[at]);
+    }
+    await until(() => gateway.out().includes("worker ended by SIGKILL"), "it to be told");
   });
 
   test("each judges nodes by its own requests; what they say is put together", async () => {
@@ -109,12 +112,12 @@ describe("workers", () => {
       return ejected().length > 1;
     }, "the other to eject it");
     expect(new Set(ejected().map(({ worker }) => worker))).toEqual(new Set([1, 2]));
+    await gateway.metricIs("rollcall_upstream_ejections_total", 2);
+    await gateway.metricIs("rollcall_upstream_nodes", 1);
     const status = (await send(gateway.admin, "/v1/status")).json();
     const node = status.services[0].nodes.find((one: { id: string }) => one.id === id);
     expect(node).toMatchObject({ ejected: true, ejected_workers: 2, warming: false });
     expect((await send(gateway.admin, "/")).text).toContain("weight 1, ejected by 2 of 2 workers");
-    expect(await gateway.metric("rollcall_upstream_ejections_total")).toBe(2);
-    expect(await gateway.metric("rollcall_upstream_nodes")).toBe(1);
   });
 
   test("the primary alone checks nodes, and all know what it finds, newcomers too", async () => {
@@ -147,8 +150,10 @@ describe("workers", () => {
     expect(await gateway.metric(counted)).toBeLessThanOrEqual(checks);
     failing = false;
     await until(async () => (await names()).has("bad"), "requests to it again");
-    const told = gateway.lines().filter(({ node }) => node === `127.0.0.1:${bad.port}`);
-    expect(told.map(({ msg }) => msg)).toEqual([
+    const told = (): readonly Record<string, unknown>[] =>
+      gateway.lines().filter(({ node }) => node === `127.0.0.1:${bad.port}`);
+    await until(() => told().length > 1, "both lines");
+    expect(told().map(({ msg }) => msg)).toEqual([
       "node unhealthy, its checks fail",
       "node healthy again",
     ]);
@@ -167,12 +172,13 @@ describe("workers", () => {
     kill(busy, "SIGTERM");
     await until(async () => !(await gateway.serving(2)).includes(busy), "another worker");
     expect((await gateway.workers()).find(({ pid }) => pid === busy)?.state).toBe("leaving");
-    expect(await gateway.metric("rollcall_requests_in_flight")).toBe(1);
+    await gateway.metricIs("rollcall_requests_in_flight", 1);
     finish?.();
     expect((await slow).text).toBe("done");
     await until(() => !isRunning(busy), "it to end");
-    expect(await gateway.metric("rollcall_requests_total")).toBe(1);
-    expect(await gateway.workers()).toHaveLength(2);
+    await gateway.metricIs("rollcall_requests_total", 1);
+    // The primary hears of the end later than we see it.
+    await until(async () => (await gateway.workers()).length === 2, "it to be gone");
   });
 
   test("told one after the other to end under load, they serve what they have accepted", async () => {
@@ -270,9 +276,7 @@ describe("the end", () => {
     const slow = send(gateway.listen, "/x");
     await until(() => finish !== undefined, "the request to be running");
     gateway.child.kill("SIGTERM");
-    await expect(
-      until(async () => (await send(gateway.listen, "/none")).status < 0, "nobody"),
-    ).rejects.toThrow();
+    await until(() => isClosed(gateway.listen), "all to take no more");
     expect(gateway.child.exitCode).toBeNull();
     finish?.();
     expect((await slow).text).toBe("done");
