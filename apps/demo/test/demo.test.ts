@@ -4,25 +4,12 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 
+import { freePort } from "@rollcall/testbed";
 import { describe, onTestFinished, test } from "vitest";
 
 import { parseOptions, UsageError } from "../src/options.ts";
 
 const script = fileURLToPath(new URL("../dist/main.js", import.meta.url));
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, "127.0.0.1");
-      await once(server, "listening");
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
-}
 
 interface Run {
   readonly child: ChildProcess;
@@ -44,7 +31,8 @@ async function until(
   condition: () => boolean | Promise<boolean>,
   what: () => string,
 ): Promise<void> {
-  const giveUpAtMs = performance.now() + 25_000;
+  // More than the demo itself waits for its nodes.
+  const giveUpAtMs = performance.now() + 40_000;
   while (!(await condition())) {
     if (performance.now() > giveUpAtMs) assert.fail(`waited too long for ${what()}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -62,7 +50,7 @@ function isAlive(pid: number): boolean {
 
 describe("the demo", () => {
   test("routes to nodes that registered, survives a kill, takes a newcomer, leaves nothing", async () => {
-    const [port, admin, eureka] = await freePorts(3);
+    const [port, admin, eureka] = [await freePort(), await freePort(), await freePort()];
     const demo = run([`--port=${port}`, `--admin-port=${admin}`, `--eureka-port=${eureka}`]);
     await until(
       () => demo.output().includes("Ctrl-C stops"),
@@ -133,14 +121,14 @@ describe("the demo", () => {
     const pids = [...demo.output().matchAll(/pid (\d+) ended/g)].map((match) => Number(match[1]));
     assert.equal(pids.length, 4);
     assert.deepEqual(pids.filter(isAlive), []);
-  }, 60_000);
+  }, 240_000);
 
   test("a port that is taken is named together with its flag", async () => {
     const holder = createServer().listen(0, "127.0.0.1");
     onTestFinished(() => void holder.close());
     await once(holder, "listening");
     const taken = (holder.address() as { port: number }).port;
-    const [admin, eureka] = await freePorts(2);
+    const [admin, eureka] = [await freePort(), await freePort()];
     const demo = run([`--port=${taken}`, `--admin-port=${admin}`, `--eureka-port=${eureka}`]);
     assert.equal(await demo.exited, 1);
     assert.equal(
