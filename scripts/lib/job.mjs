@@ -3,8 +3,6 @@ import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
 
 const endWithParent = fileURLToPath(new URL("end-with-parent.mjs", import.meta.url));
-// One Ctrl-C reaches us twice, from the terminal and from npm; the job takes a second one for "at once".
-const sameSignalMs = 1000;
 const parentLookMs = 500;
 const parent = process.ppid;
 
@@ -16,10 +14,12 @@ const parent = process.ppid;
  *
  * @param {string} node path of the Node binary
  * @param {readonly string[]} args
- * @param {{ cwd: string, env: NodeJS.ProcessEnv }} options
+ * @param {{ cwd: string, env: NodeJS.ProcessEnv, sameSignalMs?: number }} options `sameSignalMs`: signals this soon
+ *   after one that was passed on are the same Ctrl-C, which reaches us twice, from the terminal and from npm; the job
+ *   takes a second one for "at once". Default 1000
  * @returns {Promise<number>} its exit code; 128 + n when signal n ended it
  */
-export function runJob(node, args, { cwd, env }) {
+export function runJob(node, args, { cwd, env, sameSignalMs = 1000 }) {
   return new Promise((resolve, reject) => {
     const child = spawn(node, ["--import", endWithParent, ...args], {
       cwd,

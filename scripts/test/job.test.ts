@@ -26,18 +26,10 @@ function follow(command: string, args: readonly string[]) {
 }
 
 async function condition(holds: () => boolean, what: string): Promise<void> {
-  const endsAt = performance.now() + 20_000;
+  const endsAt = performance.now() + 60_000;
   while (!holds()) {
     if (performance.now() > endsAt) throw new Error(`waited in vain for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
   }
 }
 
@@ -76,8 +68,7 @@ test("a job whose starter was killed ends too", async () => {
   await condition(() => lines.length === 1, "the job");
   child.kill("SIGKILL");
   await closed;
-  await condition(() => !isAlive(Number(lines[0])), "the job to end");
-  assert.equal(lines[1], "SIGTERM");
+  assert.deepEqual(lines.slice(1), ["SIGTERM"]);
 });
 
 test("a job ends when npm above its starter was killed", async () => {
