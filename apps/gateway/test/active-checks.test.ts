@@ -122,9 +122,10 @@ test("a request that could go nowhere else goes to an unhealthy node", async () 
 
 describe("what counts as a failure", () => {
   test("no answer in time", async () => {
-    const [good, mute] = [await checkedNode("good"), await checkedNode("mute", 0)];
+    // Alone: on a busy machine one that is well can be as late.
+    const mute = await checkedNode("mute", 0);
     const active = `{ http_path: /health, timeout: 0.2, healthy: { ${quick} }, unhealthy: { ${quick}, timeouts: 1 } }`;
-    const under = await gatewayUnderTest(route([good, mute], active));
+    const under = await gatewayUnderTest(route([mute], active));
     await untilUnhealthy(under, mute);
     expect(under.changes).toMatchObject([{ cause: "timeout" }]);
   });

@@ -75,7 +75,8 @@ async function started(first?: (node: EchoNode) => FakeRegistry["answer"]): Prom
     `listen: [{ port: 0 }]
 admin: { port: 0 }
 snapshot_dir: "off"
-discovery: { eureka: { host: ["${registry.url}"], fetch_interval: 1 } }
+wait_ms: 20000
+discovery: { eureka: { host: ["${registry.url}"], fetch_interval: 1, timeout: { read: 20000 } } }
 routes: [{ uri: /*, upstream: { service_name: ORDERS, discovery_type: eureka } }]
 `,
   );

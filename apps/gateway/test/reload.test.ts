@@ -195,8 +195,9 @@ test("a request that waits for a registry is routed anew when the configuration 
 });
 
 test("closing: running requests finish, late ones are cut", async () => {
+  let finish: (() => void) | undefined;
   const node = await echoNode("mute", (incoming, response) => {
-    if (incoming.url === "/quick") setTimeout(() => response.end("done"), 50);
+    if (incoming.url === "/quick") finish = () => response.end("done");
   });
   const under = await gatewayUnderTest(
     `routes: [{ uri: /*, upstream: { nodes: { "127.0.0.1:${node.port}": 1 } } }]\n`,
@@ -208,8 +209,11 @@ test("closing: running requests finish, late ones are cut", async () => {
     async () => (await under.admin("/metrics")).text.includes("rollcall_requests_in_flight 2"),
     "both requests",
   );
-  await under.gateway.close({ drainMs: 1_000 });
+  await until(() => finish !== undefined, "the one to be at the node");
+  const closing = under.gateway.close({ drainMs: 2_000 });
+  finish?.();
   expect((await quick).text).toBe("done");
+  await closing;
   await expect(late).rejects.toThrow();
   await under.gateway.close();
 });
