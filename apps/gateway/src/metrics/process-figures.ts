@@ -25,23 +25,32 @@ export class OwnFigures {
 /** The figures of other processes, the ended ones among them: what was counted stays counted. */
 export class OtherFigures {
   readonly #living = new Map<number, ProcessFigures>();
-  #ended: ProcessFigures = [];
+  /** Of those that ended what they counted: the sum of some, and those that are still to be added to it. */
+  #ended: readonly ProcessFigures[] = [];
+  #adding: Promise<void> = Promise.resolve();
 
   /** @param id  Never used again for another process. */
   set(id: number, figures: ProcessFigures): void {
     this.#living.set(id, figures);
   }
 
-  async end(id: number): Promise<void> {
+  end(id: number): void {
     const last = this.#living.get(id);
     if (last === undefined) return;
     this.#living.delete(id);
-    const counted = last.filter(({ type }) => isCounted(type));
-    this.#ended = await sumOf([this.#ended, counted]).getMetricsAsJSON();
+    this.#ended = [...this.#ended, last.filter(({ type }) => isCounted(type))];
+    this.#adding = this.#adding.then(() => this.#add());
   }
 
   get all(): readonly ProcessFigures[] {
-    return [this.#ended, ...this.#living.values()];
+    return [...this.#ended, ...this.#living.values()];
+  }
+
+  async #add(): Promise<void> {
+    const [sum, next] = this.#ended;
+    if (sum === undefined || next === undefined) return;
+    const both = await sumOf([sum, next]).getMetricsAsJSON();
+    this.#ended = [both, ...this.#ended.slice(2)];
   }
 }
 

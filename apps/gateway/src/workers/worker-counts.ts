@@ -48,6 +48,6 @@ export class WorkerCounts {
   end(worker: WorkerProcess): void {
     this.#inFlight.delete(worker.id);
     this.#standings.delete(worker.id);
-    void this.#others.end(worker.id);
+    this.#others.end(worker.id);
   }
 }
