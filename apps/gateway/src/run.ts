@@ -10,6 +10,7 @@ import { watchFiles } from "./file-watch.ts";
 import type { Gateway, GatewayDeps } from "./gateway-contract.ts";
 import { startGateway, startGatewayWith } from "./gateway.ts";
 import { logDiscovery, nodeChangeLog } from "./log.ts";
+import { oneAtATime } from "./one-at-a-time.ts";
 import { makeRegistry, type RegistryFactories } from "./registry-factory.ts";
 import { WorkerPool } from "./workers/worker-pool.ts";
 
@@ -77,7 +78,7 @@ export async function runGateway(
   announce(gateway, log, "listening");
 
   let { stamps } = loaded;
-  const reload = async (): Promise<void> => {
+  const reload = oneAtATime(async () => {
     const next = loadConfig(source);
     // Of a refused one as well: it may be right as soon as its key is there too.
     stamps = new Map([...stamps, ...next.stamps]);
@@ -102,7 +103,7 @@ export async function runGateway(
       const reason = error instanceof Error ? error.message : "unknown error";
       log.error(`reload refused, nothing changed: ${reason}`);
     }
-  };
+  });
   watchFiles(
     () => stamps,
     stopping.signal,
