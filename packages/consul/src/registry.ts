@@ -12,7 +12,13 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered, NodeSets, queryKey } from "@rollcall/core/adapter";
+import {
+  checkScope,
+  keepRegistered,
+  NodeSets,
+  queryKey,
+  RegistryLifetime,
+} from "@rollcall/core/adapter";
 
 import { checkRights } from "./acl.ts";
 import { ConsulClient } from "./client.ts";
@@ -50,15 +56,12 @@ class ConsulRegistry implements Registry {
   readonly #clusters: Clusters;
   /** By query, what merged watches know of each cluster. */
   readonly #parts = new Map<string, KnownParts>();
-  readonly #registrations = new Set<Registration>();
-  /** Registrations on their way: disposal waits for them, so that nothing is left behind. */
-  readonly #entering = new Set<Promise<unknown>>();
-  readonly #closing = new AbortController();
-  #closed: Promise<void> | undefined;
+  readonly #life: RegistryLifetime;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.name = options.name;
+    this.#life = new RegistryLifetime(this.name);
     this.identity = identityOf(options);
     this.traits = traitsOf(options);
     this.#client = new ConsulClient(options);
@@ -67,12 +70,11 @@ class ConsulRegistry implements Registry {
       options,
       places: new Places(options.maxConnections),
     };
-    this.#clusters = new Clusters(this.#client, options, this.#closing.signal);
+    this.#clusters = new Clusters(this.#client, options, this.#life.signal);
   }
 
   async read(query: ServiceQuery, signal: AbortSignal): Promise<NodeSet> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     this.#checkName("service", query.service, "read");
     if (this.#options.skipServices.has(query.service)) return this.#skipped(query);
     const what = { service: query.service, place: this.#place(query.scope) };
@@ -95,8 +97,7 @@ class ConsulRegistry implements Registry {
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     this.#checkName("service", query.service, "watch");
     if (this.#options.skipServices.has(query.service)) {
       yield this.#skipped(query);
@@ -123,19 +124,14 @@ class ConsulRegistry implements Registry {
       const bounds = `from ${minTtlMs} to ${maxTtlMs}`;
       throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${String(ttlMs)}`);
     }
-    const entering = this.#register(node, place, options);
-    this.#entering.add(entering);
-    const entered = (): boolean => this.#entering.delete(entering);
-    entering.then(entered, entered);
-    return entering;
+    return this.#register(node, place, options);
   }
 
   async services(
     options: WithSignal & { readonly scope?: Scope | undefined } = {},
   ): Promise<readonly string[]> {
     const place = this.#place(checkScope(options.scope, this));
-    const linked = this.#linked(options.signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(options.signal);
     const { clusters, unknown } = await this.#clusters.forReading(place, linked);
     const lists = await Promise.all(clusters.map((cluster) => this.#list(cluster, place, linked)));
     const [missing] = unknown;
@@ -185,25 +181,10 @@ class ConsulRegistry implements Registry {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
+    return this.#life.end(() => this.#client.close());
   }
 
-  async #close(): Promise<void> {
-    this.#closing.abort(
-      new DiscoveryError({
-        code: "CLOSED",
-        registry: this.name,
-        operation: "use",
-        reason: "the registry is disposed",
-      }),
-    );
-    await Promise.allSettled(this.#entering);
-    await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
-    await this.#client.close();
-  }
-
-  async #register(
+  #register(
     node: ServiceNode,
     place: Place,
     { ttlMs = this.#options.registration.ttlMs, signal }: RegisterOptions,
@@ -219,21 +200,21 @@ class ConsulRegistry implements Registry {
       weight,
       ttlMs,
     });
-    const registration = await keepRegistered({
-      registry: this.name,
-      node,
-      ttlMs,
-      callTimeoutMs: Math.min(ttlMs / 3, connectMs + readMs),
-      signal: this.#linked(signal),
-      clock,
-      random,
-      put,
-      renew,
-      remove,
-      onClosed: (closed) => this.#registrations.delete(closed),
-    });
-    this.#registrations.add(registration);
-    return registration;
+    return this.#life.enter((onClosed) =>
+      keepRegistered({
+        registry: this.name,
+        node,
+        ttlMs,
+        callTimeoutMs: Math.min(ttlMs / 3, connectMs + readMs),
+        signal: this.#life.linked(signal),
+        clock,
+        random,
+        put,
+        renew,
+        remove,
+        onClosed,
+      }),
+    );
   }
 
   /** A node that gives no weight gets the one that Consul gives the records of others. */
@@ -252,11 +233,6 @@ class ConsulRegistry implements Registry {
 
   #checkName(field: "service" | "id", name: string, operation: string): void {
     checkPathName(field, name, { registry: this.name, operation });
-  }
-
-  #linked(signal: AbortSignal | undefined): AbortSignal {
-    const own = this.#closing.signal;
-    return signal === undefined ? own : AbortSignal.any([signal, own]);
   }
 
   #invalid(operation: string, reason: string): DiscoveryError {

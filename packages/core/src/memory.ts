@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { keepRegistered } from "./adapter/keep-registered.ts";
 import { latch } from "./adapter/latch.ts";
+import { RegistryLifetime } from "./adapter/registry-lifetime.ts";
 import { DiscoveryError } from "./error.ts";
 import {
   memoryBackend,
@@ -71,25 +72,24 @@ class MemoryRegistry implements Registry {
   readonly traits = traits;
   readonly #store: MemoryStore;
   readonly #options: MemoryRegistryOptions;
-  readonly #registrations = new Set<Registration>();
-  readonly #entering = new Set<Promise<unknown>>();
-  readonly #closing = new AbortController();
+  readonly #life: RegistryLifetime;
 
   constructor(options: MemoryRegistryOptions) {
     this.#options = options;
     this.name = options.name ?? "memory";
+    this.#life = new RegistryLifetime(this.name);
     this.identity = `memory:${this.name}`;
     // Every backend is made by memoryBackend(), whose store has both faces.
     this.#store = (options.backend ?? memoryBackend()) as MemoryStore;
   }
 
   async read(query: ServiceQuery, signal: AbortSignal): Promise<NodeSet> {
-    await this.#store.admit("read", this.#where("read", query), this.#linked(signal));
+    await this.#store.admit("read", this.#where("read", query), this.#life.linked(signal));
     return this.#decode(query);
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
-    const linked = this.#linked(signal);
+    const linked = this.#life.linked(signal);
     await this.#store.admit("watch", this.#where("watch", query), linked);
     const changes = latch<null>(linked);
     const unsubscribe = this.#store.subscribe(query.service, query.scope, {
@@ -119,38 +119,23 @@ class MemoryRegistry implements Registry {
         reason: `ttlMs must be a number >= 1, got ${String(ttlMs)}`,
       });
     }
-    const entering = this.#register(node, scope, ttlMs, options.signal).finally(() =>
-      this.#entering.delete(entering),
-    );
-    this.#entering.add(entering);
-    return entering;
+    return this.#register(node, scope, ttlMs, options.signal);
   }
 
-  services(
+  async services(
     options: WithSignal & { readonly scope?: Scope | undefined } = {},
   ): Promise<readonly string[]> {
     const scope = checkScope(options.scope, this);
     const where = { registry: this.name, operation: "list services" };
-    return this.#store
-      .admit("read", where, this.#linked(options.signal))
-      .then(() => this.#store.services(scope));
+    await this.#store.admit("read", where, this.#life.linked(options.signal));
+    return this.#store.services(scope);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort(
-      new DiscoveryError({
-        code: "CLOSED",
-        registry: this.name,
-        operation: "use",
-        reason: "the registry is disposed",
-      }),
-    );
-    // What is being entered is either taken back or becomes a registration, to be closed with the others.
-    await Promise.allSettled(this.#entering);
-    await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#life.end(() => {});
   }
 
-  async #register(
+  #register(
     node: ServiceNode,
     scope: Scope | undefined,
     ttlMs: number,
@@ -169,41 +154,45 @@ class MemoryRegistry implements Registry {
       if (found !== undefined) override = found.override;
       store.put(service, id, { node: next, override, owner, epoch, expiresAtMs: lease() }, scope);
     };
-    const registration = await keepRegistered({
-      registry: this.name,
-      node,
-      ttlMs,
-      signal: this.#linked(signal),
-      clock: store.clock,
-      random: this.#options.random,
-      put: async (next, callSignal) => {
-        epoch = store.nextEpoch();
-        await write(next, callSignal);
-      },
-      change: (next, _previous, callSignal) => write(next, callSignal),
-      renew: async (held, callSignal) => {
-        await store.admit("write", this.#where("renew", { service }), callSignal);
-        const record = store.get(service, id, scope);
-        if (record !== undefined) override = record.override;
-        if (record?.owner !== undefined && record.owner !== owner && (record.epoch ?? 0) > epoch) {
-          throw new DiscoveryError({
-            code: "CONFLICT",
-            ...this.#where("renew", { service }),
-            reason: `another live owner holds ${id}`,
-          });
-        }
-        if (record?.owner !== owner || record.node !== held) return "gone";
-        store.put(service, id, { ...record, expiresAtMs: lease() }, scope);
-        return "held";
-      },
-      remove: async (_held, callSignal) => {
-        await store.admit("write", this.#where("deregister", { service }), callSignal);
-        if (store.get(service, id, scope)?.owner === owner) store.delete(service, id, scope);
-      },
-      onClosed: (closed) => this.#registrations.delete(closed),
-    });
-    this.#registrations.add(registration);
-    return registration;
+    return this.#life.enter((onClosed) =>
+      keepRegistered({
+        registry: this.name,
+        node,
+        ttlMs,
+        signal: this.#life.linked(signal),
+        clock: store.clock,
+        random: this.#options.random,
+        put: async (next, callSignal) => {
+          epoch = store.nextEpoch();
+          await write(next, callSignal);
+        },
+        change: (next, _previous, callSignal) => write(next, callSignal),
+        renew: async (held, callSignal) => {
+          await store.admit("write", this.#where("renew", { service }), callSignal);
+          const record = store.get(service, id, scope);
+          if (record !== undefined) override = record.override;
+          if (
+            record?.owner !== undefined &&
+            record.owner !== owner &&
+            (record.epoch ?? 0) > epoch
+          ) {
+            throw new DiscoveryError({
+              code: "CONFLICT",
+              ...this.#where("renew", { service }),
+              reason: `another live owner holds ${id}`,
+            });
+          }
+          if (record?.owner !== owner || record.node !== held) return "gone";
+          store.put(service, id, { ...record, expiresAtMs: lease() }, scope);
+          return "held";
+        },
+        remove: async (_held, callSignal) => {
+          await store.admit("write", this.#where("deregister", { service }), callSignal);
+          if (store.get(service, id, scope)?.owner === owner) store.delete(service, id, scope);
+        },
+        onClosed,
+      }),
+    );
   }
 
   #decode(query: ServiceQuery): NodeSet {
@@ -220,11 +209,6 @@ class MemoryRegistry implements Registry {
       }
     }
     return { nodes, rejected };
-  }
-
-  #linked(signal: AbortSignal | undefined): AbortSignal {
-    const own = this.#closing.signal;
-    return signal === undefined ? own : AbortSignal.any([signal, own]);
   }
 
   #where(verb: string, query: ServiceQuery): { registry: string; operation: string } {

@@ -93,7 +93,7 @@ describe("records", () => {
     assert.deepEqual(await registry.services(), ["A", "__proto__", "a", "a-b", "a/b"]);
     assert.equal((await registry.services({ scope: { namespace: "n" } })).length, 5);
     assert.deepEqual(await registry.services({ scope: { namespace: "other" } }), []);
-    assert.throws(() => registry.services({ scope: { dc: "x" } }), isCode("INVALID"));
+    await assert.rejects(registry.services({ scope: { dc: "x" } }), isCode("INVALID"));
     assert.throws(() => registry.register(input, { scope: { dc: "x" } }), isCode("INVALID"));
     assert.throws(() => registry.register(input, { ttlMs: 0 }), isCode("INVALID"));
     assert.throws(() => registry.register({ ...input, port: 0 }), isCode("INVALID"));

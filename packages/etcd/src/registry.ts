@@ -12,7 +12,7 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, RegistryLifetime } from "@rollcall/core/adapter";
 
 import { EtcdClient } from "./client.ts";
 import { type Followed, follow } from "./follow.ts";
@@ -45,15 +45,12 @@ class EtcdRegistry implements Registry {
   readonly #client: EtcdClient;
   readonly #leases: Leases;
   readonly #owners = new Map<string, OwnRecord>();
-  readonly #registrations = new Set<Registration>();
-  /** Registrations on their way: disposal waits for them, so that nothing is left behind. */
-  readonly #entering = new Set<Promise<unknown>>();
-  readonly #closing = new AbortController();
-  #closed: Promise<void> | undefined;
+  readonly #life: RegistryLifetime;
 
   constructor(options: ResolvedRegistryOptions) {
     this.#options = options;
     this.name = options.name;
+    this.#life = new RegistryLifetime(this.name);
     const urls = options.hosts.map(({ url }) => url).sort();
     this.identity = ["etcd", ...urls, options.codec.name, options.prefix].join(" ");
     this.traits = traitsOf(options);
@@ -62,8 +59,7 @@ class EtcdRegistry implements Registry {
   }
 
   async read(query: ServiceQuery, signal: AbortSignal): Promise<NodeSet> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     const { range, operation } = this.#followed(query.service, "read");
     const { kvs } = await this.#client.range({ range, operation }, linked);
     const table = this.#table(query.service);
@@ -72,8 +68,7 @@ class EtcdRegistry implements Registry {
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     const { service } = query;
     const table = this.#table(service);
     const followed = this.#followed(service, "watch");
@@ -94,19 +89,14 @@ class EtcdRegistry implements Registry {
         `ttlMs must be a number from ${min} to ${max}, got ${String(ttlMs)}`,
       );
     }
-    const entering = this.#register(node, ttlMs, options.signal);
-    this.#entering.add(entering);
-    const entered = (): boolean => this.#entering.delete(entering);
-    entering.then(entered, entered);
-    return entering;
+    return this.#register(node, ttlMs, options.signal);
   }
 
   async services(
     options: WithSignal & { readonly scope?: Scope | undefined } = {},
   ): Promise<readonly string[]> {
     checkScope(options.scope, this);
-    const linked = this.#linked(options.signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(options.signal);
     const { prefix, codec } = this.#options;
     const { kvs } = await this.#client.range(
       {
@@ -125,25 +115,13 @@ class EtcdRegistry implements Registry {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #close(): Promise<void> {
-    const reason = new DiscoveryError({
-      code: "CLOSED",
-      registry: this.name,
-      operation: "use",
-      reason: "the registry is disposed",
+    return this.#life.end(async (reason) => {
+      await this.#leases.settled();
+      this.#client.close(reason);
     });
-    this.#closing.abort(reason);
-    await Promise.allSettled(this.#entering);
-    await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
-    await this.#leases.settled();
-    this.#client.close(reason);
   }
 
-  async #register(
+  #register(
     node: ServiceNode,
     ttlMs: number,
     signal: AbortSignal | undefined,
@@ -162,30 +140,30 @@ class EtcdRegistry implements Registry {
       },
       node,
     );
-    try {
-      const registration = await keepRegistered({
-        registry: this.name,
-        node,
-        ttlMs,
-        callTimeoutMs: Math.min(ttlMs / 3, 2 * requestMs),
-        signal: this.#linked(signal),
-        clock,
-        random,
-        put: record.put,
-        change: record.change,
-        renew: record.renew,
-        remove: record.remove,
-        onClosed: (closed) => {
-          this.#registrations.delete(closed);
-          record.release();
-        },
-      });
-      this.#registrations.add(registration);
-      return registration;
-    } catch (thrown) {
-      record.release();
-      throw thrown;
-    }
+    return this.#life.enter(async (left) => {
+      try {
+        return await keepRegistered({
+          registry: this.name,
+          node,
+          ttlMs,
+          callTimeoutMs: Math.min(ttlMs / 3, 2 * requestMs),
+          signal: this.#life.linked(signal),
+          clock,
+          random,
+          put: record.put,
+          change: record.change,
+          renew: record.renew,
+          remove: record.remove,
+          onClosed: (closed) => {
+            left(closed);
+            record.release();
+          },
+        });
+      } catch (thrown) {
+        record.release();
+        throw thrown;
+      }
+    });
   }
 
   #followed(service: string, verb: string): Followed {
@@ -215,11 +193,6 @@ class EtcdRegistry implements Registry {
     } catch {
       throw this.#invalid("register", `the codec ${codec.name} cannot write the node`);
     }
-  }
-
-  #linked(signal: AbortSignal | undefined): AbortSignal {
-    const own = this.#closing.signal;
-    return signal === undefined ? own : AbortSignal.any([signal, own]);
   }
 
   #invalid(operation: string, reason: string): DiscoveryError {

@@ -14,7 +14,7 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, RegistryLifetime } from "@rollcall/core/adapter";
 
 import { appKey } from "./apps.ts";
 import { EurekaClient } from "./client.ts";
@@ -51,15 +51,12 @@ class EurekaRegistry implements Registry {
   readonly #client: EurekaClient;
   readonly #poller: Poller;
   readonly #decoder: Decoder;
-  readonly #registrations = new Set<Registration>();
-  /** Registrations on their way: disposal waits for them, so that nothing is left behind. */
-  readonly #entering = new Set<Promise<unknown>>();
-  readonly #closing = new AbortController();
-  #closed: Promise<void> | undefined;
+  readonly #life: RegistryLifetime;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.name = options.name;
+    this.#life = new RegistryLifetime(this.name);
     this.identity = [
       "eureka",
       ...options.servers.map(({ url }) => url).sort(),
@@ -72,16 +69,14 @@ class EurekaRegistry implements Registry {
   }
 
   async read(query: ServiceQuery, signal: AbortSignal): Promise<NodeSet> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     this.#checkName("service", query.service, "read");
     const app = await this.#client.readApp(appKey(query.service), linked);
     return this.#decoder.decode(app, new Map());
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     this.#checkName("service", query.service, "watch");
     yield* this.#poller.watch(query.service, linked);
   }
@@ -95,45 +90,26 @@ class EurekaRegistry implements Registry {
       const bounds = `from ${minDurationMs} to ${maxDurationMs}`;
       throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${show(ttlMs)}`);
     }
-    const entering = this.#register(node, options);
-    this.#entering.add(entering);
-    const entered = (): boolean => this.#entering.delete(entering);
-    entering.then(entered, entered);
-    return entering;
+    return this.#register(node, options);
   }
 
   async services(
     options: WithSignal & { readonly scope?: Scope | undefined } = {},
   ): Promise<readonly string[]> {
     checkScope(options.scope, this);
-    const linked = this.#linked(options.signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(options.signal);
     const { apps } = await this.#client.readAll(linked);
     const names = [...apps.byName.values()].filter(({ instances }) => instances.size > 0);
     return names.map(({ name }) => name).sort();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #close(): Promise<void> {
-    this.#closing.abort(
-      new DiscoveryError({
-        code: "CLOSED",
-        registry: this.name,
-        operation: "use",
-        reason: "the registry is disposed",
-      }),
-    );
+    const ended = this.#life.end(() => this.#client.close());
     this.#poller.close();
-    await Promise.allSettled(this.#entering);
-    await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
-    await this.#client.close();
+    return ended;
   }
 
-  async #register(node: ServiceNode, { ttlMs, signal }: RegisterOptions): Promise<Registration> {
+  #register(node: ServiceNode, { ttlMs, signal }: RegisterOptions): Promise<Registration> {
     const { clock, random, instance, connectMs, sendMs, readMs } = this.#options;
     const renewalIntervalMs = ttlMs === undefined ? this.#options.renewalIntervalMs : ttlMs / 3;
     const durationMs = ttlMs ?? this.#options.durationMs;
@@ -145,23 +121,23 @@ class EurekaRegistry implements Registry {
       renewalIntervalMs,
       durationMs,
     });
-    const registration = await keepRegistered({
-      registry: this.name,
-      node,
-      // Heartbeats come at a third of this.
-      ttlMs: 3 * renewalIntervalMs,
-      callTimeoutMs: Math.min(renewalIntervalMs, connectMs + sendMs + readMs),
-      signal: this.#linked(signal),
-      clock,
-      random,
-      put,
-      change,
-      renew,
-      remove,
-      onClosed: (closed) => this.#registrations.delete(closed),
-    });
-    this.#registrations.add(registration);
-    return registration;
+    return this.#life.enter((onClosed) =>
+      keepRegistered({
+        registry: this.name,
+        node,
+        // Heartbeats come at a third of this.
+        ttlMs: 3 * renewalIntervalMs,
+        callTimeoutMs: Math.min(renewalIntervalMs, connectMs + sendMs + readMs),
+        signal: this.#life.linked(signal),
+        clock,
+        random,
+        put,
+        change,
+        renew,
+        remove,
+        onClosed,
+      }),
+    );
   }
 
   /** The node to register; without an id of its own it gets the one Spring would build. */
@@ -184,11 +160,6 @@ class EurekaRegistry implements Registry {
         `${field} must be without / and \\ for Eureka, got ${JSON.stringify(name.slice(0, 80))}`,
       );
     }
-  }
-
-  #linked(signal: AbortSignal | undefined): AbortSignal {
-    const own = this.#closing.signal;
-    return signal === undefined ? own : AbortSignal.any([signal, own]);
   }
 
   #invalid(operation: string, reason: string): DiscoveryError {

@@ -13,7 +13,7 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered, NodeSets } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, NodeSets, RegistryLifetime } from "@rollcall/core/adapter";
 
 import { Access } from "./access.ts";
 import type { Decoded } from "./codec.ts";
@@ -53,15 +53,12 @@ class NacosRegistry implements Registry {
   readonly #http: HttpApi;
   /** By namespace. */
   readonly #links = new Map<string, Link>();
-  readonly #registrations = new Set<Registration>();
-  /** Registrations on their way: disposal waits for them, so that nothing is left behind. */
-  readonly #entering = new Set<Promise<unknown>>();
-  readonly #closing = new AbortController();
-  #closed: Promise<void> | undefined;
+  readonly #life: RegistryLifetime;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
     this.name = options.name;
+    this.#life = new RegistryLifetime(this.name);
     this.identity = identityOf(options);
     this.traits = traitsOf(options);
     this.#exchange = new HttpExchange(options);
@@ -70,8 +67,7 @@ class NacosRegistry implements Registry {
   }
 
   async read(query: ServiceQuery, signal: AbortSignal): Promise<NodeSet> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     const { key, clusters } = this.#locate(query, "read");
     const link = this.#link(key.namespace);
     const release = link.hold();
@@ -86,8 +82,7 @@ class NacosRegistry implements Registry {
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     const { key, clusters } = this.#locate(query, "watch");
     const sets = new NodeSets<Decoded>((records, known) => nodeSetOf(records, clusters, known), {
       isOrdered: clusters.length === 0,
@@ -119,19 +114,14 @@ class NacosRegistry implements Registry {
     const link = this.#link(key.namespace);
     const record = new OwnRecord({ options: this.#options, link, key, cluster, ttlMs });
     record.check(node);
-    const entering = this.#register(node, { record, link, ttlMs, signal: options.signal });
-    this.#entering.add(entering);
-    const entered = (): boolean => this.#entering.delete(entering);
-    entering.then(entered, entered);
-    return entering;
+    return this.#register(node, { record, link, ttlMs, signal: options.signal });
   }
 
   async services(
     options: WithSignal & { readonly scope?: Scope | undefined } = {},
   ): Promise<readonly string[]> {
     const scope = checkScope(options.scope, this);
-    const linked = this.#linked(options.signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(options.signal);
     const { namespace, group } = this.#place(scope, "list services");
     const link = this.#link(namespace);
     const release = link.hold();
@@ -144,26 +134,14 @@ class NacosRegistry implements Registry {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #close(): Promise<void> {
-    const reason = new DiscoveryError({
-      code: "CLOSED",
-      registry: this.name,
-      operation: "use",
-      reason: "the registry is disposed",
+    return this.#life.end(async (reason) => {
+      await Promise.all([...this.#links.values()].map((link) => link.close(reason)));
+      this.#access.close();
+      await this.#exchange.close();
     });
-    this.#closing.abort(reason);
-    await Promise.allSettled(this.#entering);
-    await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
-    await Promise.all([...this.#links.values()].map((link) => link.close(reason)));
-    this.#access.close();
-    await this.#exchange.close();
   }
 
-  async #register(
+  #register(
     node: ServiceNode,
     how: {
       readonly record: OwnRecord;
@@ -175,30 +153,30 @@ class NacosRegistry implements Registry {
     const { clock, random } = this.#options;
     const { link, ttlMs, signal } = how;
     const { put, renew, remove } = how.record;
-    const release = link.hold();
-    try {
-      const registration = await keepRegistered({
-        registry: this.name,
-        node,
-        ttlMs,
-        callTimeoutMs: Math.max(minCallMs, Math.min(ttlMs / 3, 5_000)),
-        signal: this.#linked(signal),
-        clock,
-        random,
-        put,
-        renew,
-        remove,
-        onClosed: (closed) => {
-          this.#registrations.delete(closed);
-          release();
-        },
-      });
-      this.#registrations.add(registration);
-      return registration;
-    } catch (thrown) {
-      release();
-      throw thrown;
-    }
+    return this.#life.enter(async (left) => {
+      const release = link.hold();
+      try {
+        return await keepRegistered({
+          registry: this.name,
+          node,
+          ttlMs,
+          callTimeoutMs: Math.max(minCallMs, Math.min(ttlMs / 3, 5_000)),
+          signal: this.#life.linked(signal),
+          clock,
+          random,
+          put,
+          renew,
+          remove,
+          onClosed: (closed) => {
+            left(closed);
+            release();
+          },
+        });
+      } catch (thrown) {
+        release();
+        throw thrown;
+      }
+    });
   }
 
   /** The node to register; without a weight of its own it gets the one other Nacos clients write. */
@@ -233,12 +211,6 @@ class NacosRegistry implements Registry {
       this.#links.set(namespace, link);
     }
     return link;
-  }
-
-  #linked(signal: AbortSignal | undefined): AbortSignal {
-    const own = this.#closing.signal;
-    // Always one of its own: many listeners on a single one would look like a leak.
-    return AbortSignal.any(signal === undefined ? [own] : [signal, own]);
   }
 
   #invalid(operation: string, reason: string): DiscoveryError {

@@ -12,7 +12,7 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, holdProcess, keepRegistered } from "@rollcall/core/adapter";
+import { checkScope, holdProcess, keepRegistered, RegistryLifetime } from "@rollcall/core/adapter";
 
 import { eachBounded } from "./bounded.ts";
 import { serverName } from "./client/server-list.ts";
@@ -59,16 +59,13 @@ class ZookeeperRegistry implements Registry {
   readonly #parents: ParentZnodes;
   readonly #removals: Removals;
   readonly #holders = new Map<string, OwnRecord>();
-  readonly #registrations = new Set<Registration>();
-  /** Registrations on their way: disposal waits for them, so that nothing is left behind. */
-  readonly #entering = new Set<Promise<unknown>>();
-  readonly #closing = new AbortController();
-  #closed: Promise<void> | undefined;
+  readonly #life: RegistryLifetime;
 
   constructor(options: ResolvedOptions) {
     const { name, servers, root, codec, acl } = options;
     this.#options = options;
     this.name = name;
+    this.#life = new RegistryLifetime(this.name);
     const where = `${servers.map(serverName).sort().join(",")}${root || "/"}`;
     this.identity = `zookeeper ${where} ${codec.name}`;
     this.traits = traitsOf(options);
@@ -79,12 +76,11 @@ class ZookeeperRegistry implements Registry {
       timeoutMs: options.sessionTimeoutMs,
     });
     this.#parents = new ParentZnodes(name, root, acl);
-    this.#removals = new Removals(this.#closing.signal);
+    this.#removals = new Removals(this.#life.signal);
   }
 
   async read(query: ServiceQuery, signal: AbortSignal): Promise<NodeSet> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     const options = this.#readerOf(query.service, "read");
     const link = await this.#sessions.shared.link(linked);
     const reader = new ServiceReader(options);
@@ -95,8 +91,7 @@ class ZookeeperRegistry implements Registry {
   }
 
   async *watch(query: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet, void, void> {
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(signal);
     const options = this.#readerOf(query.service, "watch");
     const link = await this.#sessions.shared.link(linked);
     yield* watchService(link, options, linked);
@@ -111,19 +106,14 @@ class ZookeeperRegistry implements Registry {
       const bounds = `from ${minSessionMs} to ${maxSessionMs}`;
       throw this.#invalid("register", `ttlMs must be a number ${bounds}, got ${String(ttlMs)}`);
     }
-    const entering = this.#register(node, path, options);
-    this.#entering.add(entering);
-    const entered = (): boolean => this.#entering.delete(entering);
-    entering.then(entered, entered);
-    return entering;
+    return this.#register(node, path, options);
   }
 
   async services(
     options: WithSignal & { readonly scope?: Scope | undefined } = {},
   ): Promise<readonly string[]> {
     checkScope(options.scope, this);
-    const linked = this.#linked(options.signal);
-    linked.throwIfAborted();
+    const linked = this.#life.linked(options.signal);
     const link = await this.#sessions.shared.link(linked);
     const base = this.#root.path;
     link.catchUp(base || "/", linked);
@@ -136,78 +126,56 @@ class ZookeeperRegistry implements Registry {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    this.#closed ??= this.#close();
-    return this.#closed;
-  }
-
-  async #close(): Promise<void> {
     const release = holdProcess();
-    this.#closing.abort(
-      new DiscoveryError({
-        code: "CLOSED",
-        registry: this.name,
-        operation: "use",
-        reason: "the registry is disposed",
-      }),
-    );
-    await Promise.allSettled(this.#entering);
-    await Promise.all([...this.#registrations].map((one) => one[Symbol.asyncDispose]()));
-    await this.#sessions.close();
-    release();
+    return this.#life.end(() => this.#sessions.close()).finally(release);
   }
 
-  async #register(
+  #register(
     node: ServiceNode,
     path: string,
     { ttlMs, signal }: RegisterOptions,
   ): Promise<Registration> {
     const { codec, acl, requestTimeoutMs, sessionTimeoutMs } = this.#options;
-    const linked = this.#linked(signal);
-    linked.throwIfAborted();
-    const { session, release } = this.#sessions.take(
-      ttlMs === undefined ? undefined : Math.ceil(ttlMs),
-    );
-    const record = new OwnRecord({
-      registry: this.name,
-      session,
-      codec,
-      acl,
-      parents: this.#parents,
-      path,
-      holders: this.#holders,
+    return this.#life.enter((left) => {
+      const linked = this.#life.linked(signal);
+      const { session, release } = this.#sessions.take(
+        ttlMs === undefined ? undefined : Math.ceil(ttlMs),
+      );
+      const record = new OwnRecord({
+        registry: this.name,
+        session,
+        codec,
+        acl,
+        parents: this.#parents,
+        path,
+        holders: this.#holders,
+      });
+      const { put, change, renew } = record;
+      return keepRegistered({
+        registry: this.name,
+        node,
+        ttlMs: Math.min(ttlMs ?? sessionTimeoutMs, paceMs),
+        callTimeoutMs: requestTimeoutMs,
+        signal: linked,
+        put,
+        change,
+        renew,
+        remove: (held, own) => this.#removals.remove(record, held, own, release),
+        onClosed: (closed) => {
+          left(closed);
+          // What belongs to another is not removed.
+          if (closed.state.cause?.code !== "CONFLICT") return;
+          record.leave();
+          release();
+        },
+      });
     });
-    const { put, change, renew } = record;
-    const registration = await keepRegistered({
-      registry: this.name,
-      node,
-      ttlMs: Math.min(ttlMs ?? sessionTimeoutMs, paceMs),
-      callTimeoutMs: requestTimeoutMs,
-      signal: linked,
-      put,
-      change,
-      renew,
-      remove: (held, own) => this.#removals.remove(record, held, own, release),
-      onClosed: (closed) => {
-        this.#registrations.delete(closed);
-        // What belongs to another is not removed.
-        if (closed.state.cause?.code !== "CONFLICT") return;
-        record.leave();
-        release();
-      },
-    });
-    this.#registrations.add(registration);
-    return registration;
   }
 
   #readerOf(service: string, verb: string): ReaderOptions {
     const { codec, weight } = this.#options;
     const path = servicePath(this.#root, service, verb);
     return { registry: this.name, service, path, codec, weight };
-  }
-
-  #linked(signal: AbortSignal | undefined): AbortSignal {
-    const own = this.#closing.signal;
-    return signal === undefined ? own : AbortSignal.any([signal, own]);
   }
 
   #invalid(operation: string, reason: string): DiscoveryError {

@@ -5,6 +5,8 @@ import { startNode } from "../serving-node.ts";
 import { nodeOf } from "../test-context.ts";
 import { throughout, until } from "../waiting.ts";
 
+const drainsForMs = 10 * 60_000;
+
 /** R20: draining is visible to everyone, and a node's whole life loses no request. */
 export const drainingTests: readonly RuleTest[] = [
   {
@@ -50,7 +52,8 @@ export const drainingTests: readonly RuleTest[] = [
       await until("requests to both", timing.propagationMs, () => {
         return first.served > 0 && second.served > 0;
       });
-      const drained = leaving.deregister({ drainMs: timing.propagationMs * 10 });
+      // Longer than the test: it must still be there when it is looked at.
+      const drained = leaving.deregister({ drainMs: drainsForMs });
       await context.shows(view, ["node-2"]);
       assert.equal(nodeOf(view.snapshot.all, "node-1").status, "draining");
       assert.equal((await bed.raw.stored(context.service, "node-1"))?.serving, false);

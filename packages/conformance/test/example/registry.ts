@@ -16,7 +16,7 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered, pollWatch } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, pollWatch, RegistryLifetime } from "@rollcall/core/adapter";
 
 import { type Answer, ExampleClient } from "./client.ts";
 
@@ -65,8 +65,7 @@ class ExampleRegistry implements Registry {
   readonly identity: string;
   readonly traits = exampleTraits;
   readonly #client: ExampleClient;
-  readonly #closing = new AbortController();
-  readonly #entering = new Set<Promise<Registration>>();
+  readonly #life = new RegistryLifetime(this.name);
 
   constructor({ port, token }: ExampleOptions) {
     this.identity = `example:127.0.0.1:${port}`;
@@ -77,7 +76,7 @@ class ExampleRegistry implements Registry {
     return this.#decode(service, (await this.#get([service], `read ${service}`, signal)).value);
   }
 
-  watch({ service }: ServiceQuery, signal: AbortSignal): AsyncIterable<NodeSet> {
+  async *watch({ service }: ServiceQuery, signal: AbortSignal): AsyncGenerator<NodeSet> {
     let known: string | undefined;
     const poll = async (own: AbortSignal): Promise<NodeSet> => {
       const { value, epoch } = await this.#get([service], `watch ${service}`, own);
@@ -93,16 +92,13 @@ class ExampleRegistry implements Registry {
       known = epoch;
       return this.#decode(service, value);
     };
-    return pollWatch(poll, { intervalMs: 50, signal: this.#linked(signal) });
+    yield* pollWatch(poll, { intervalMs: 50, signal: this.#life.linked(signal) });
   }
 
   register(input: NodeInput, options: RegisterOptions = {}): Promise<Registration> {
     const node = defineNode(input);
     checkScope(options.scope, this);
-    const entering = this.#enter(node, options.ttlMs ?? 30_000, options.signal);
-    this.#entering.add(entering);
-    entering.catch(() => this.#entering.delete(entering));
-    return entering;
+    return this.#register(node, options.ttlMs ?? 30_000, options.signal);
   }
 
   async services(
@@ -113,25 +109,11 @@ class ExampleRegistry implements Registry {
     return (value as string[]).sort();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort(
-      new DiscoveryError({
-        code: "CLOSED",
-        registry: this.name,
-        operation: "use",
-        reason: "the registry is disposed",
-      }),
-    );
-    for (const entering of this.#entering) {
-      await entering.then(
-        (registration) => registration[Symbol.asyncDispose](),
-        () => undefined,
-      );
-    }
-    this.#client.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#life.end(() => this.#client.close());
   }
 
-  #enter(node: ServiceNode, ttlMs: number, signal?: AbortSignal): Promise<Registration> {
+  #register(node: ServiceNode, ttlMs: number, signal?: AbortSignal): Promise<Registration> {
     const owner = randomUUID();
     const path = [node.service, node.id];
     const operation = `register ${node.service}/${node.id}`;
@@ -145,32 +127,35 @@ class ExampleRegistry implements Registry {
       const body: StoredNode = { owner, enteredAt, node: next };
       await this.#client.call({ method: "PUT", path, ttlMs, body, operation, signal: own });
     };
-    return keepRegistered({
-      registry,
-      node,
-      ttlMs,
-      signal: this.#linked(signal),
-      async put(next, own) {
-        const found = await stored(own);
-        enteredAt = Math.max(Date.now(), (found?.enteredAt ?? 0) + 1);
-        await write(next, own);
-      },
-      change: (next, _, own) => write(next, own),
-      async renew(held, own) {
-        const found = await stored(own);
-        if (typeof found === "object" && found.owner !== owner && found.enteredAt > enteredAt) {
-          const reason = `another live owner holds ${node.id}`;
-          throw new DiscoveryError({ code: "CONFLICT", registry, operation, reason });
-        }
-        if (!isDeepStrictEqual(found, plain({ owner, enteredAt, node: held }))) return "gone";
-        await write(held, own);
-        return "held";
-      },
-      remove: async (_, own) => {
-        if ((await stored(own))?.owner !== owner) return;
-        await this.#client.call({ method: "DELETE", path, operation, signal: own });
-      },
-    });
+    return this.#life.enter((onClosed) =>
+      keepRegistered({
+        registry,
+        node,
+        ttlMs,
+        signal: this.#life.linked(signal),
+        async put(next, own) {
+          const found = await stored(own);
+          enteredAt = Math.max(Date.now(), (found?.enteredAt ?? 0) + 1);
+          await write(next, own);
+        },
+        change: (next, _, own) => write(next, own),
+        async renew(held, own) {
+          const found = await stored(own);
+          if (typeof found === "object" && found.owner !== owner && found.enteredAt > enteredAt) {
+            const reason = `another live owner holds ${node.id}`;
+            throw new DiscoveryError({ code: "CONFLICT", registry, operation, reason });
+          }
+          if (!isDeepStrictEqual(found, plain({ owner, enteredAt, node: held }))) return "gone";
+          await write(held, own);
+          return "held";
+        },
+        remove: async (_, own) => {
+          if ((await stored(own))?.owner !== owner) return;
+          await this.#client.call({ method: "DELETE", path, operation, signal: own });
+        },
+        onClosed,
+      }),
+    );
   }
 
   #decode(service: string, answer: unknown): NodeSet {
@@ -193,13 +178,8 @@ class ExampleRegistry implements Registry {
     return { nodes, rejected };
   }
 
-  #get(path: readonly string[], operation: string, signal?: AbortSignal): Promise<Answer> {
-    return this.#client.call({ method: "GET", path, operation, signal: this.#linked(signal) });
-  }
-
-  #linked(signal: AbortSignal | undefined): AbortSignal {
-    const own = this.#closing.signal;
-    return signal === undefined ? own : AbortSignal.any([signal, own]);
+  async #get(path: readonly string[], operation: string, signal?: AbortSignal): Promise<Answer> {
+    return this.#client.call({ method: "GET", path, operation, signal: this.#life.linked(signal) });
   }
 }
 

@@ -11,4 +11,5 @@ export { LiveView } from "../live-view.ts";
 export { pemProblem, type TlsFiles } from "./pem-problem.ts";
 export { jitteredInterval, type PollOptions, pollWatch } from "./poll-watch.ts";
 export type { KeepRegisteredOptions, RecordCalls } from "./record-calls.ts";
+export { RegistryLifetime } from "./registry-lifetime.ts";
 export { checkQuery, checkScope, queryKey } from "../query.ts";
