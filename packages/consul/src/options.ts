@@ -1,7 +1,6 @@
 import { defineNode, DiscoveryError } from "@rollcall/core";
-import { type Clock, pemProblem, systemClock } from "@rollcall/core/adapter";
+import { type Clock, optionChecks, show, systemClock } from "@rollcall/core/adapter";
 
-import { choice, flag, integer, invalid, section, show, text, texts } from "./option-checks.ts";
 import {
   type ConsulRegistration,
   type ResolvedRegistration,
@@ -173,6 +172,19 @@ export interface ResolvedOptions {
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 
+const {
+  callback,
+  choice,
+  flag,
+  integer,
+  invalid,
+  section,
+  text,
+  texts,
+  tls,
+  weight: weightOf,
+} = optionChecks("consul");
+
 /**
  * Checks the options and fills in the defaults.
  *
@@ -180,9 +192,39 @@ const hourMs = 3_600_000;
  *   what it must be.
  */
 export function resolveOptions(given: ConsulOptions): ResolvedOptions {
-  const options = section("options", given);
-  const timeouts = section("timeouts", options.timeouts);
-  const weight = weightOf("weight", options.weight ?? 1);
+  const options = section("options", given, {
+    name: true,
+    servers: true,
+    token: true,
+    datacenter: true,
+    namespace: true,
+    partition: true,
+    consistency: true,
+    maxStaleMs: true,
+    cached: true,
+    filter: true,
+    acceptWarning: true,
+    weight: true,
+    blocking: true,
+    intervalMs: true,
+    maxReadsPerSecond: true,
+    maxConnections: true,
+    timeouts: true,
+    tls: true,
+    maxBodyBytes: true,
+    skipServices: true,
+    defaultService: true,
+    sort: true,
+    registration: true,
+    random: true,
+    clock: true,
+  });
+  const timeouts = section("timeouts", options.timeouts, {
+    connectMs: true,
+    readMs: true,
+    waitMs: true,
+  });
+  const weight = weightOf("weight", options.weight, 1);
   if (weight === 0) throw invalid("weight must be above 0, got 0");
   const consistency = choice("consistency", options.consistency, [
     "default",
@@ -219,7 +261,7 @@ export function resolveOptions(given: ConsulOptions): ResolvedOptions {
     defaultService: defaultService(options.defaultService, weight),
     sort: choice("sort", options.sort, ["origin", "host_sort", "port_sort", "combine_sort"]),
     registration: resolveRegistration(options.registration),
-    random: options.random ?? Math.random,
+    random: callback("random", options.random, Math.random),
     clock: options.clock ?? systemClock,
   });
 }
@@ -255,13 +297,6 @@ function token(value: ConsulOptions["token"]): ResolvedOptions["token"] {
   return value;
 }
 
-function weightOf(field: string, value: unknown): number {
-  if (typeof value !== "number" || !Number.isFinite(value) || value < 0) {
-    throw invalid(`${field} must be a finite number >= 0, got ${show(value)}`);
-  }
-  return value;
-}
-
 function rate(value: unknown = 10): number {
   if (typeof value !== "number" || !(value >= 0.01) || value > 10_000) {
     throw invalid(`maxReadsPerSecond must be a number from 0.01 to 10000, got ${show(value)}`);
@@ -274,7 +309,15 @@ function defaultService(
   unit: number,
 ): DefaultService | undefined {
   if (value === undefined) return undefined;
-  const { host = "", port = 0, weight = unit } = section("defaultService", value);
+  const {
+    host = "",
+    port = 0,
+    weight = unit,
+  } = section("defaultService", value, {
+    host: true,
+    port: true,
+    weight: true,
+  });
   weightOf("defaultService.weight", weight);
   try {
     defineNode({ service: "default", host, port, weight });
@@ -283,14 +326,4 @@ function defaultService(
     throw invalid(`defaultService.${cause.reason}`);
   }
   return Object.freeze({ host, port, weight });
-}
-
-function tls(value: ConsulTls | undefined): ConsulTls | undefined {
-  if (value === undefined) return undefined;
-  const { ca, cert, key, serverName, verify } = section("tls", value);
-  flag("tls.verify", verify, true);
-  text("tls.serverName", serverName, 253);
-  const problem = pemProblem({ ca, cert, key });
-  if (problem !== undefined) throw invalid(problem);
-  return Object.freeze({ ...value });
 }

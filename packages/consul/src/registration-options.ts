@@ -1,4 +1,4 @@
-import { choice, flag, integer, invalid, section, show, text, texts } from "./option-checks.ts";
+import { optionChecks, show } from "@rollcall/core/adapter";
 
 /** A check that the agent runs itself, instead of heartbeats. */
 export interface ConsulAgentCheck {
@@ -62,9 +62,17 @@ const dayMs = 86_400_000;
 export const minTtlMs = 300;
 export const maxTtlMs: number = dayMs;
 
+const { choice, flag, integer, invalid, section, text, texts } = optionChecks("consul");
+
 /** @throws {@link DiscoveryError} `INVALID`. */
 export function resolveRegistration(given: ConsulRegistration | undefined): ResolvedRegistration {
-  const registration = section("registration", given);
+  const registration = section("registration", given, {
+    ttlMs: true,
+    check: true,
+    deregisterAfterMs: true,
+    tags: true,
+    enableTagOverride: true,
+  });
   return Object.freeze({
     ttlMs: integer("registration.ttlMs", registration.ttlMs, [15_000, minTtlMs, maxTtlMs]),
     check: check(registration.check),
@@ -87,6 +95,14 @@ function check(given: ConsulAgentCheck | undefined): ResolvedCheck | undefined {
   const { type, path, headers, skipVerify, intervalMs, timeoutMs } = section(
     "registration.check",
     given,
+    {
+      type: true,
+      path: true,
+      headers: true,
+      skipVerify: true,
+      intervalMs: true,
+      timeoutMs: true,
+    },
   );
   if (type === undefined) throw invalid("registration.check.type must be http or tcp");
   const where = text("registration.check.path", path, 2_048) ?? "/";

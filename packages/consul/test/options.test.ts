@@ -61,6 +61,11 @@ describe("options", () => {
     [{ servers: ["http://a:8500", "http://a:8500/"] }, /twice/],
     [{ servers: [7] }, /servers\[0\] must be a text/],
     [{ token: 7 }, /token must be a text/],
+    [{ server: "http://a" }, /server is not an option; there are .*servers/],
+    [
+      { registration: { check: { type: "tcp", url: 1 } } },
+      /registration.check.url is not an option/,
+    ],
     [{ name: "" }, /name must be a text/],
     [{ name: "a\nb" }, /name must be a text/],
     [{ weight: 0 }, /weight must be above 0/],

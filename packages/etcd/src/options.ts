@@ -1,5 +1,10 @@
-import { defaultWeight, DiscoveryError } from "@rollcall/core";
-import { type Clock, pemProblem, systemClock } from "@rollcall/core/adapter";
+import {
+  type Clock,
+  optionChecks,
+  type OptionNames,
+  show,
+  systemClock,
+} from "@rollcall/core/adapter";
 
 import type { Codec } from "./codec.ts";
 import { codecNames, type CodecName, codecOf } from "./codecs/codec-names.ts";
@@ -113,6 +118,23 @@ const hourMs = 3_600_000;
 /** Shortest and longest lease, in ms. */
 export const ttlBounds: readonly [number, number] = [1_000, dayMs];
 
+const { callback, integer, invalid, section, text, tls, weight } = optionChecks("etcd");
+
+const connectionNames: OptionNames<EtcdConnectionOptions> = {
+  name: true,
+  hosts: true,
+  username: true,
+  password: true,
+  tokenTtlMs: true,
+  tls: true,
+  timeouts: true,
+  pageSize: true,
+  maxMessageBytes: true,
+  maxSetBytes: true,
+  random: true,
+  clock: true,
+};
+
 /**
  * Checks the options of a registry and fills in the defaults.
  *
@@ -120,18 +142,21 @@ export const ttlBounds: readonly [number, number] = [1_000, dayMs];
  *   what it must be.
  */
 export function resolveRegistryOptions(given: EtcdOptions): ResolvedRegistryOptions {
-  const connection = resolveOptions(given);
-  const codec = resolveCodec(given.codec);
-  const { weight = defaultWeight } = given;
-  if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
-    throw invalid(`weight must be a finite number >= 0, got ${show(weight)}`);
-  }
+  const options = section<EtcdOptions>("options", given, {
+    ...connectionNames,
+    codec: true,
+    prefix: true,
+    ttlMs: true,
+    weight: true,
+  });
+  const connection = resolveConnection(options);
+  const codec = resolveCodec(options.codec);
   return Object.freeze({
     ...connection,
     codec,
-    prefix: prefix(given.prefix ?? codec.prefix),
-    ttlMs: integer("ttlMs", given.ttlMs, [30_000, ...ttlBounds]),
-    weight,
+    prefix: prefix(options.prefix ?? codec.prefix),
+    ttlMs: integer("ttlMs", options.ttlMs, [30_000, ...ttlBounds]),
+    weight: weight("weight", options.weight),
   });
 }
 
@@ -141,17 +166,20 @@ export function resolveRegistryOptions(given: EtcdOptions): ResolvedRegistryOpti
  * @throws As {@link resolveRegistryOptions}.
  */
 export function resolveOptions(given: EtcdConnectionOptions): ResolvedOptions {
-  const options: unknown = given;
-  if (typeof options !== "object" || options === null) throw invalid("options must be an object");
-  const { timeouts = {}, tls } = given;
-  if (typeof timeouts !== "object" || timeouts === null) {
-    throw invalid("timeouts must be an object");
-  }
+  return resolveConnection(section("options", given, connectionNames));
+}
+
+function resolveConnection(given: Partial<EtcdConnectionOptions>): ResolvedOptions {
+  const timeouts: EtcdTimeouts = section("timeouts", given.timeouts, {
+    connectMs: true,
+    requestMs: true,
+    noticeMs: true,
+  });
   const noticeMs = integer("timeouts.noticeMs", timeouts.noticeMs, [10_000, 100, hourMs]);
   const resolved: ResolvedOptions = {
     name: text("name", given.name, 100) ?? "etcd",
-    tls: checkTls(tls),
-    hosts: hosts(given.hosts, tls !== undefined),
+    tls: tls(given.tls),
+    hosts: hosts(given.hosts, given.tls !== undefined),
     ...login(given),
     tokenTtlMs: integer("tokenTtlMs", given.tokenTtlMs, [300_000, 1_000, dayMs]),
     connectMs: integer("timeouts.connectMs", timeouts.connectMs, [2_000, 1, hourMs]),
@@ -161,7 +189,7 @@ export function resolveOptions(given: EtcdConnectionOptions): ResolvedOptions {
     pageSize: integer("pageSize", given.pageSize, [1_000, 1, 100_000]),
     maxMessageBytes: integer("maxMessageBytes", given.maxMessageBytes, [2 ** 24, 2 ** 16, 2 ** 30]),
     maxSetBytes: integer("maxSetBytes", given.maxSetBytes, [2 ** 28, 2 ** 10, 2 ** 32]),
-    random: given.random ?? Math.random,
+    random: callback("random", given.random, Math.random),
     clock: given.clock ?? systemClock,
   };
   return Object.freeze(resolved);
@@ -223,7 +251,7 @@ function hosts(value: unknown, secure: boolean): readonly Host[] {
   return Object.freeze(parsed);
 }
 
-function login({ username, password }: EtcdConnectionOptions): {
+function login({ username, password }: Partial<EtcdConnectionOptions>): {
   readonly username: string | undefined;
   readonly password: ResolvedOptions["password"];
 } {
@@ -235,59 +263,4 @@ function login({ username, password }: EtcdConnectionOptions): {
     throw invalid("password must be given beside username, as a text or a function");
   }
   return { username, password };
-}
-
-function checkTls(value: EtcdTls | undefined): EtcdTls | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== "object" || value === null) throw invalid("tls must be an object");
-  const { ca, cert, key, serverName, verify } = value;
-  if (verify !== undefined && typeof verify !== "boolean") {
-    throw invalid(`tls.verify must be true or false, got ${show(verify)}`);
-  }
-  text("tls.serverName", serverName, 253);
-  const problem = pemProblem({ ca, cert, key });
-  if (problem !== undefined) throw invalid(problem);
-  return Object.freeze({ ...value });
-}
-
-function text(field: string, value: unknown, maxLength: number): string | undefined {
-  if (value === undefined) return undefined;
-  if (
-    typeof value !== "string" ||
-    value.length === 0 ||
-    value.length > maxLength ||
-    /[\u0000-\u001f\u007f]/.test(value)
-  ) {
-    throw invalid(
-      `${field} must be a text of 1 to ${maxLength} characters without control characters, got ${show(value)}`,
-    );
-  }
-  return value;
-}
-
-function integer(
-  field: string,
-  value: unknown,
-  [fallback, min, max]: readonly [number, number, number],
-): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-    throw invalid(`${field} must be a whole number from ${min} to ${max}, got ${show(value)}`);
-  }
-  return value;
-}
-
-function show(value: unknown): string {
-  if (typeof value === "function") return "a function";
-  if (typeof value === "object" && value !== null) return "an object";
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
-}
-
-function invalid(reason: string): DiscoveryError {
-  return new DiscoveryError({
-    code: "INVALID",
-    registry: "etcd",
-    operation: "read options",
-    reason,
-  });
 }

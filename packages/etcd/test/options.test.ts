@@ -52,7 +52,9 @@ describe("hosts", () => {
 });
 
 test.each<[unknown, string]>([
-  [undefined, "options must be an object"],
+  [undefined, "hosts must be 1 to 64 URLs such as http://127.0.0.1:2379"],
+  [{ hosts, ttl: 30 }, "ttl is not an option; there are clock, codec, hosts, "],
+  [{ hosts, timeouts: { readMs: 30 } }, "timeouts.readMs is not an option; there are connectMs"],
   [{}, "hosts must be 1 to 64 URLs"],
   [{ hosts: [] }, "hosts must be 1 to 64 URLs"],
   [{ hosts: "" }, "hosts[0] must be a URL"],

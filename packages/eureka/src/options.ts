@@ -1,5 +1,4 @@
-import { defaultWeight, DiscoveryError } from "@rollcall/core";
-import { type Clock, pemProblem, systemClock } from "@rollcall/core/adapter";
+import { type Clock, optionChecks, show, systemClock } from "@rollcall/core/adapter";
 
 import { parseServerUrl, type Server, ServerUrlError } from "./server-url.ts";
 
@@ -127,6 +126,8 @@ export const maxDurationMs = 259_200_000;
 const dayMs = 86_400_000;
 const hourMs = 3_600_000;
 
+const { callback, flag, integer, invalid, section, text, tls, weight } = optionChecks("eureka");
+
 /**
  * Checks the options and fills in the defaults.
  *
@@ -134,11 +135,34 @@ const hourMs = 3_600_000;
  *   what it must be.
  */
 export function resolveOptions(given: EurekaOptions): ResolvedOptions {
-  const options: unknown = given;
-  if (typeof options !== "object" || options === null) throw invalid("options must be an object");
-  const name = text("name", given.name, 100) ?? "eureka";
-  const timeouts: EurekaTimeouts = section("timeouts", given.timeouts);
-  const lease: EurekaLease = section("lease", given.lease);
+  const options = section<EurekaOptions>("options", given, {
+    name: true,
+    servers: true,
+    username: true,
+    password: true,
+    intervalMs: true,
+    weight: true,
+    timeouts: true,
+    tls: true,
+    maxBodyBytes: true,
+    delta: true,
+    fullReadEveryMs: true,
+    lease: true,
+    instance: true,
+    regions: true,
+    random: true,
+    clock: true,
+  });
+  const name = text("name", options.name, 100) ?? "eureka";
+  const timeouts: EurekaTimeouts = section("timeouts", options.timeouts, {
+    connectMs: true,
+    sendMs: true,
+    readMs: true,
+  });
+  const lease: EurekaLease = section("lease", options.lease, {
+    renewalIntervalMs: true,
+    durationMs: true,
+  });
   const renewalIntervalMs = integer("lease.renewalIntervalMs", lease.renewalIntervalMs, [
     Math.min(30_000, Math.floor((lease.durationMs ?? 90_000) / 3)),
     100,
@@ -154,29 +178,25 @@ export function resolveOptions(given: EurekaOptions): ResolvedOptions {
       `lease.renewalIntervalMs must be shorter than lease.durationMs (${durationMs}), got ${renewalIntervalMs}`,
     );
   }
-  const { weight = defaultWeight } = given;
-  if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
-    throw invalid(`weight must be a finite number >= 0, got ${show(weight)}`);
-  }
   const resolved: ResolvedOptions = {
     name,
-    servers: servers(given.servers),
-    ...login(given),
-    intervalMs: integer("intervalMs", given.intervalMs, [30_000, 10, dayMs]),
-    weight,
+    servers: servers(options.servers),
+    ...login(options),
+    intervalMs: integer("intervalMs", options.intervalMs, [30_000, 10, dayMs]),
+    weight: weight("weight", options.weight),
     connectMs: integer("timeouts.connectMs", timeouts.connectMs, [2_000, 1, hourMs]),
     sendMs: integer("timeouts.sendMs", timeouts.sendMs, [2_000, 1, hourMs]),
     readMs: integer("timeouts.readMs", timeouts.readMs, [5_000, 1, hourMs]),
-    tls: tls(given.tls),
-    maxBodyBytes: integer("maxBodyBytes", given.maxBodyBytes, [2 ** 26, 1_024, 2 ** 30]),
-    delta: flag("delta", given.delta, true),
-    fullReadEveryMs: integer("fullReadEveryMs", given.fullReadEveryMs, [900_000, 10, dayMs]),
+    tls: tls(options.tls),
+    maxBodyBytes: integer("maxBodyBytes", options.maxBodyBytes, [2 ** 26, 1_024, 2 ** 30]),
+    delta: flag("delta", options.delta, true),
+    fullReadEveryMs: integer("fullReadEveryMs", options.fullReadEveryMs, [900_000, 10, dayMs]),
     renewalIntervalMs,
     durationMs,
-    instance: instance(given.instance),
-    regions: regions(given.regions),
-    random: random(given.random),
-    clock: given.clock ?? systemClock,
+    instance: instance(options.instance),
+    regions: regions(options.regions),
+    random: callback("random", options.random, Math.random),
+    clock: options.clock ?? systemClock,
   };
   return Object.freeze(resolved);
 }
@@ -203,7 +223,7 @@ function servers(value: unknown): readonly Server[] {
   return Object.freeze(parsed);
 }
 
-function login({ username, password }: EurekaOptions): {
+function login({ username, password }: Partial<EurekaOptions>): {
   readonly username: string | undefined;
   readonly password: ResolvedOptions["password"];
 } {
@@ -217,19 +237,16 @@ function login({ username, password }: EurekaOptions): {
   return { username, password };
 }
 
-function tls(value: EurekaTls | undefined): EurekaTls | undefined {
-  if (value === undefined) return undefined;
-  section("tls", value);
-  const { ca, cert, key, serverName, verify } = value;
-  flag("tls.verify", verify, true);
-  text("tls.serverName", serverName, 253);
-  const problem = pemProblem({ ca, cert, key });
-  if (problem !== undefined) throw invalid(problem);
-  return Object.freeze({ ...value });
-}
-
 function instance(given: EurekaInstance | undefined): EurekaInstance {
-  const value: EurekaInstance = section("instance", given);
+  const value: EurekaInstance = section("instance", given, {
+    hostName: true,
+    vipAddress: true,
+    secureVipAddress: true,
+    homePageUrl: true,
+    statusPageUrl: true,
+    healthCheckUrl: true,
+    appGroupName: true,
+  });
   for (const [field, one] of Object.entries(value)) text(`instance.${field}`, one, 2_048);
   return Object.freeze({ ...value });
 }
@@ -244,70 +261,4 @@ function regions(value: readonly string[] = []): readonly string[] {
     }
   }
   return Object.freeze([...value]);
-}
-
-function section<T extends object>(field: string, value: T | undefined): Partial<T> {
-  if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalid(`${field} must be an object`);
-  }
-  return value;
-}
-
-function random(value: (() => number) | undefined): () => number {
-  if (value === undefined) return Math.random;
-  if (typeof value !== "function") throw invalid("random must be a function");
-  return value;
-}
-
-function text(field: string, value: unknown, maxLength: number): string | undefined {
-  if (value === undefined) return undefined;
-  if (
-    typeof value !== "string" ||
-    value.length === 0 ||
-    value.length > maxLength ||
-    /[\u0000-\u001f\u007f]/.test(value)
-  ) {
-    throw invalid(
-      `${field} must be a text of 1 to ${maxLength} characters without control characters, got ${show(value)}`,
-    );
-  }
-  return value;
-}
-
-function integer(
-  field: string,
-  value: unknown,
-  [fallback, min, max]: readonly [number, number, number],
-): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-    throw invalid(`${field} must be a whole number from ${min} to ${max}, got ${show(value)}`);
-  }
-  return value;
-}
-
-function flag(field: string, value: unknown, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== "boolean")
-    throw invalid(`${field} must be true or false, got ${show(value)}`);
-  return value;
-}
-
-/** A value as an error shows it: short, and whatever it is. */
-export function show(value: unknown): string {
-  try {
-    return (JSON.stringify(value) ?? String(value)).slice(0, 80);
-  } catch {
-    return typeof value;
-  }
-}
-
-function invalid(reason: string): DiscoveryError {
-  return new DiscoveryError({
-    code: "INVALID",
-    registry: "eureka",
-    operation: "read options",
-    reason,
-  });
 }

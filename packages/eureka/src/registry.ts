@@ -14,7 +14,7 @@ import {
   type ServiceQuery,
   type WithSignal,
 } from "@rollcall/core";
-import { checkScope, keepRegistered, RegistryLifetime } from "@rollcall/core/adapter";
+import { checkScope, keepRegistered, RegistryLifetime, show } from "@rollcall/core/adapter";
 
 import { appKey } from "./apps.ts";
 import { EurekaClient } from "./client.ts";
@@ -25,7 +25,6 @@ import {
   minDurationMs,
   type ResolvedOptions,
   resolveOptions,
-  show,
 } from "./options.ts";
 import { OwnRecord } from "./own-record.ts";
 import { Poller } from "./poller.ts";

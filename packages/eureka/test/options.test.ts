@@ -127,14 +127,16 @@ describe("other options", () => {
       "in PEM: the text of the file",
     ],
     [{ tls: { verify: "no" } }, "tls.verify must be true or false"],
+    [{ url: "http://host:8761" }, "url is not an option; there are clock, delta, "],
+    [{ lease: { ttlMs: 1 } }, "lease.ttlMs is not an option; there are durationMs, "],
   ])("%j is refused", (options, reason) => {
     const error = refusal(options === null ? null : { ...good, ...options });
     expect(error.reason).toContain(reason);
     expect(error.message).not.toContain("secret");
   });
 
-  test("a value that cannot be shown is named by its kind", () => {
-    expect(refusal({ ...good, weight: 5n }).reason).toMatch(/got bigint$/);
+  test("a value that is no JSON is shown as well", () => {
+    expect(refusal({ ...good, weight: 5n }).reason).toMatch(/got 5n$/);
   });
 
   test("the defaults", () => {

@@ -1,7 +1,5 @@
-import { defaultWeight } from "@rollcall/core";
-import { type Clock, pemProblem, systemClock } from "@rollcall/core/adapter";
+import { type Clock, optionChecks, show, systemClock } from "@rollcall/core/adapter";
 
-import { callback, flag, integer, invalid, number, secret, section, show, text } from "./checks.ts";
 import { clusterNames, type Place, problemOfName } from "./names.ts";
 import { contextPath, parseServerUrl, type Server, ServerUrlError } from "./server-url.ts";
 
@@ -150,6 +148,9 @@ export const maxWeight = 10_000;
 const hourMs = 3_600_000;
 const dayMs = 86_400_000;
 
+const { callback, choice, flag, integer, invalid, number, secret, section, text, tls, weight } =
+  optionChecks("nacos");
+
 /**
  * Checks the options and fills in the defaults.
  *
@@ -157,26 +158,53 @@ const dayMs = 86_400_000;
  *   must be.
  */
 export function resolveOptions(given: NacosOptions): ResolvedOptions {
-  const options: unknown = given;
-  if (typeof options !== "object" || options === null) throw invalid("options must be an object");
-  const { protocol = "auto", weight = defaultWeight } = given;
-  const timeouts: NacosTimeouts = section("timeouts", given.timeouts);
-  const health: NacosHealthCheck = section("healthCheck", given.healthCheck);
-  if (!["auto", "grpc", "http"].includes(protocol)) {
-    throw invalid(`protocol must be auto, grpc or http, got ${show(protocol)}`);
-  }
+  const options = section<NacosOptions>("options", given, {
+    name: true,
+    servers: true,
+    prefix: true,
+    protocol: true,
+    grpcPortOffset: true,
+    grpcRetryMs: true,
+    username: true,
+    password: true,
+    accessKey: true,
+    secretKey: true,
+    namespaceId: true,
+    groupName: true,
+    clusters: true,
+    weight: true,
+    intervalMs: true,
+    fullReadEveryMs: true,
+    timeouts: true,
+    healthCheck: true,
+    registration: true,
+    tls: true,
+    maxMessageBytes: true,
+    random: true,
+    clock: true,
+  });
+  const timeouts: NacosTimeouts = section("timeouts", options.timeouts, {
+    connectMs: true,
+    sendMs: true,
+    readMs: true,
+  });
+  const health: NacosHealthCheck = section("healthCheck", options.healthCheck, {
+    intervalMs: true,
+    timeoutMs: true,
+    failures: true,
+  });
   const resolved: ResolvedOptions = {
-    name: text("name", given.name, 100) ?? "nacos",
-    servers: servers(given.servers, prefix(given.prefix), given.grpcPortOffset),
-    protocol,
-    grpcPortOffset: integer("grpcPortOffset", given.grpcPortOffset, [1_000, -65_535, 65_535]),
-    grpcRetryMs: integer("grpcRetryMs", given.grpcRetryMs, [60_000, 10, dayMs]),
-    ...login(given),
-    keys: keys(given),
-    place: place(given),
-    weight: number("weight", weight, [defaultWeight, 0, Number.MAX_VALUE]),
-    intervalMs: integer("intervalMs", given.intervalMs, [10_000, 10, dayMs]),
-    fullReadEveryMs: integer("fullReadEveryMs", given.fullReadEveryMs, [60_000, 10, dayMs]),
+    name: text("name", options.name, 100) ?? "nacos",
+    servers: servers(options.servers, prefix(options.prefix), options.grpcPortOffset),
+    protocol: choice("protocol", options.protocol, ["auto", "grpc", "http"]),
+    grpcPortOffset: integer("grpcPortOffset", options.grpcPortOffset, [1_000, -65_535, 65_535]),
+    grpcRetryMs: integer("grpcRetryMs", options.grpcRetryMs, [60_000, 10, dayMs]),
+    ...login(options),
+    keys: keys(options),
+    place: place(options),
+    weight: weight("weight", options.weight),
+    intervalMs: integer("intervalMs", options.intervalMs, [10_000, 10, dayMs]),
+    fullReadEveryMs: integer("fullReadEveryMs", options.fullReadEveryMs, [60_000, 10, dayMs]),
     connectMs: integer("timeouts.connectMs", timeouts.connectMs, [2_000, 1, hourMs]),
     sendMs: integer("timeouts.sendMs", timeouts.sendMs, [2_000, 1, hourMs]),
     readMs: integer("timeouts.readMs", timeouts.readMs, [5_000, 1, hourMs]),
@@ -185,11 +213,11 @@ export function resolveOptions(given: NacosOptions): ResolvedOptions {
       timeoutMs: integer("healthCheck.timeoutMs", health.timeoutMs, [3_000, 10, 60_000]),
       failures: integer("healthCheck.failures", health.failures, [3, 1, 10]),
     }),
-    registration: registration(given.registration),
-    tls: tls(given.tls),
-    maxMessageBytes: integer("maxMessageBytes", given.maxMessageBytes, [2 ** 26, 1_024, 2 ** 30]),
-    random: callback("random", given.random, Math.random),
-    clock: given.clock ?? systemClock,
+    registration: registration(options.registration),
+    tls: tls(options.tls),
+    maxMessageBytes: integer("maxMessageBytes", options.maxMessageBytes, [2 ** 26, 1_024, 2 ** 30]),
+    random: callback("random", options.random, Math.random),
+    clock: options.clock ?? systemClock,
   };
   return Object.freeze(resolved);
 }
@@ -231,7 +259,7 @@ function servers(value: unknown, path: string, offset: number = 1_000): readonly
   return Object.freeze(parsed);
 }
 
-function login({ username, password }: NacosOptions): {
+function login({ username, password }: Partial<NacosOptions>): {
   readonly username: string | undefined;
   readonly password: ResolvedOptions["password"];
 } {
@@ -245,7 +273,7 @@ function login({ username, password }: NacosOptions): {
   return { username, password };
 }
 
-function keys(given: NacosOptions): ResolvedOptions["keys"] {
+function keys(given: Partial<NacosOptions>): ResolvedOptions["keys"] {
   const accessKey = secret("accessKey", given.accessKey);
   const secretKey = secret("secretKey", given.secretKey);
   if (accessKey === undefined && secretKey === undefined) return undefined;
@@ -255,7 +283,7 @@ function keys(given: NacosOptions): ResolvedOptions["keys"] {
   return Object.freeze({ accessKey, secretKey });
 }
 
-function place({ namespaceId, groupName, clusters }: NacosOptions): Place {
+function place({ namespaceId, groupName, clusters }: Partial<NacosOptions>): Place {
   const list = typeof clusters === "string" ? clusterNames(clusters) : (clusters ?? []);
   if (!Array.isArray(list) || list.length > 64) {
     throw invalid("clusters must be at most 64 names");
@@ -282,7 +310,14 @@ function named(
 }
 
 function registration(given: NacosRegistration | undefined): Filled<NacosRegistration> {
-  const value: NacosRegistration = section("registration", given);
+  const value: NacosRegistration = section("registration", given, {
+    cluster: true,
+    ephemeral: true,
+    weight: true,
+    ttlMs: true,
+    checkEveryMs: true,
+    maxMetadataLength: true,
+  });
   const { ttlMs, checkEveryMs, maxMetadataLength } = value;
   return Object.freeze({
     cluster: named("registration.cluster", "cluster", value.cluster, "DEFAULT"),
@@ -296,15 +331,4 @@ function registration(given: NacosRegistration | undefined): Filled<NacosRegistr
       2 ** 20,
     ]),
   });
-}
-
-function tls(value: NacosTls | undefined): NacosTls | undefined {
-  if (value === undefined) return undefined;
-  section("tls", value);
-  const { ca, cert, key, serverName, verify } = value;
-  flag("tls.verify", verify, true);
-  text("tls.serverName", serverName, 253);
-  const problem = pemProblem({ ca, cert, key });
-  if (problem !== undefined) throw invalid(problem);
-  return Object.freeze({ ...value });
 }

@@ -74,7 +74,7 @@ describe("a bad option is named, with its value and its bounds", () => {
     [{ servers: ["http://a", "http://a:80/x"] }, /http:\/\/a twice/],
     [{ ...good, name: "" }, /name must be a text of 1 to 100 .* got ""/],
     [{ ...good, prefix: "/a b" }, /prefix must be a path/],
-    [{ ...good, protocol: "udp" }, /protocol must be auto, grpc or http, got "udp"/],
+    [{ ...good, protocol: "udp" }, /protocol must be one of auto, grpc, http, got "udp"/],
     [{ ...good, grpcPortOffset: 60_000 }, /grpcPortOffset must lead to a port/],
     [{ ...good, grpcPortOffset: 1.5 }, /grpcPortOffset must be a whole number/],
     [{ ...good, username: "u" }, /password must be given beside username/],
@@ -85,8 +85,8 @@ describe("a bad option is named, with its value and its bounds", () => {
     [{ ...good, groupName: "a/b" }, /groupName must be/],
     [{ ...good, clusters: ["a_b"] }, /clusters\[0\] must be .* got "a_b"/],
     [{ ...good, clusters: "" }, /clusters\[0\] must be/],
-    [{ ...good, weight: -1 }, /weight must be a number from 0/],
-    [{ ...good, weight: Number.NaN }, /weight must be a number/],
+    [{ ...good, weight: -1 }, /weight must be a finite number >= 0, got -1/],
+    [{ ...good, weight: Number.NaN }, /weight must be a finite number >= 0, got NaN/],
     [{ ...good, intervalMs: 9 }, /intervalMs must be a whole number from 10 to 86400000, got 9/],
     [{ ...good, timeouts: { readMs: "5" } }, /timeouts.readMs must be a whole number/],
     [{ ...good, timeouts: 5 }, /timeouts must be an object/],
@@ -101,6 +101,8 @@ describe("a bad option is named, with its value and its bounds", () => {
     [{ ...good, maxMessageBytes: 1 }, /maxMessageBytes/],
     [{ ...good, tls: { ca: "nonsense" } }, /tls.ca must be one certificate/],
     [{ ...good, tls: { cert: "x" } }, /tls.cert and tls.key must be given together/],
+    [{ ...good, namespace: "dev" }, /namespace is not an option; there are .*namespaceId/],
+    [{ ...good, registration: { ttl: 5 } }, /registration.ttl is not an option; there are .*ttlMs/],
     [{ ...good, random: 1 }, /random must be a function/],
   ])("%o", (options, expected) => {
     assert.match(refusal(options).message, expected);

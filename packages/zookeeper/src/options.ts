@@ -1,5 +1,4 @@
-import { defaultWeight, DiscoveryError } from "@rollcall/core";
-import { pemProblem } from "@rollcall/core/adapter";
+import { optionChecks, show } from "@rollcall/core/adapter";
 
 import type { Login } from "./client/login.ts";
 import type { AclEntry } from "./client/requests.ts";
@@ -123,6 +122,8 @@ const namedAcls: ReadonlyMap<unknown, readonly AclEntry[]> = new Map([
   ["creator-writes", [creator, readable]],
 ]);
 
+const { integer, invalid, section, text, tls, weight } = optionChecks("zookeeper");
+
 /**
  * Checks the options and fills in the defaults.
  *
@@ -130,26 +131,36 @@ const namedAcls: ReadonlyMap<unknown, readonly AclEntry[]> = new Map([
  *   be.
  */
 export function resolveOptions(given: ZookeeperOptions): ResolvedOptions {
-  const options: unknown = given;
-  if (typeof options !== "object" || options === null) throw invalid("options must be an object");
-  const { weight = defaultWeight } = given;
-  if (typeof weight !== "number" || !Number.isFinite(weight) || weight < 0) {
-    throw invalid(`weight must be a finite number >= 0, got ${show(weight)}`);
-  }
-  const codec = codecs.find(({ name }) => name === (given.codec ?? "curator"));
+  const options = section<ZookeeperOptions>("options", given, {
+    name: true,
+    servers: true,
+    path: true,
+    codec: true,
+    sessionTimeoutMs: true,
+    timeouts: true,
+    auth: true,
+    acl: true,
+    tls: true,
+    weight: true,
+    maxFrameBytes: true,
+  });
+  const codec = codecs.find(({ name }) => name === (options.codec ?? "curator"));
   if (codec === undefined) {
-    throw invalid(`codec must be one of curator, dubbo, plain, got ${show(given.codec)}`);
+    throw invalid(`codec must be one of curator, dubbo, plain, got ${show(options.codec)}`);
   }
-  const { servers, chroot } = serverList(given.servers);
-  const timeouts: ZookeeperTimeouts = section("timeouts", given.timeouts);
-  const logins = auth(given.auth);
+  const { servers, chroot } = serverList(options.servers);
+  const timeouts: ZookeeperTimeouts = section("timeouts", options.timeouts, {
+    connectMs: true,
+    requestMs: true,
+  });
+  const logins = auth(options.auth);
   return Object.freeze({
-    name: text("name", given.name, 100) ?? "zookeeper",
+    name: text("name", options.name, 100) ?? "zookeeper",
     servers,
     chroot,
-    root: chroot + path(given.path),
+    root: chroot + path(options.path),
     codec,
-    sessionTimeoutMs: integer("sessionTimeoutMs", given.sessionTimeoutMs, [
+    sessionTimeoutMs: integer("sessionTimeoutMs", options.sessionTimeoutMs, [
       30_000,
       minSessionMs,
       maxSessionMs,
@@ -157,10 +168,10 @@ export function resolveOptions(given: ZookeeperOptions): ResolvedOptions {
     connectTimeoutMs: integer("timeouts.connectMs", timeouts.connectMs, [2_000, 1, hourMs]),
     requestTimeoutMs: integer("timeouts.requestMs", timeouts.requestMs, [5_000, 1, hourMs]),
     logins,
-    acl: acl(given.acl, logins.length > 0 || given.tls?.cert !== undefined),
-    tls: tls(given.tls),
-    weight,
-    maxFrameBytes: integer("maxFrameBytes", given.maxFrameBytes, [2 ** 24, 2 ** 16, 2 ** 30]),
+    acl: acl(options.acl, logins.length > 0 || options.tls?.cert !== undefined),
+    tls: tls(options.tls),
+    weight: weight("weight", options.weight),
+    maxFrameBytes: integer("maxFrameBytes", options.maxFrameBytes, [2 ** 24, 2 ** 16, 2 ** 30]),
   } satisfies ResolvedOptions);
 }
 
@@ -207,7 +218,11 @@ function auth(value: ZookeeperOptions["auth"]): readonly Login[] {
       : [value];
   if (list.length > maxListed) throw invalid("auth must be at most 64 identities");
   return list.map((one) => {
-    const { scheme, username, password } = section<ZookeeperAuth>("auth", one as ZookeeperAuth);
+    const { scheme, username, password } = section<ZookeeperAuth>("auth", one as ZookeeperAuth, {
+      scheme: true,
+      username: true,
+      password: true,
+    });
     if (scheme !== "digest" && scheme !== "sasl") {
       throw invalid(`auth.scheme must be digest or sasl, got ${show(scheme)}`);
     }
@@ -235,7 +250,11 @@ function acl(value: ZookeeperOptions["acl"], hasIdentity: boolean): readonly Acl
     );
   }
   return value.map((one: unknown) => {
-    const entry = section<ZookeeperAcl>("acl", one as ZookeeperAcl);
+    const entry = section<ZookeeperAcl>("acl", one as ZookeeperAcl, {
+      scheme: true,
+      id: true,
+      permissions: true,
+    });
     const scheme = text("acl.scheme", entry.scheme, 100);
     const { permissions, id } = entry;
     if (scheme === undefined || typeof id !== "string") {
@@ -250,60 +269,4 @@ function acl(value: ZookeeperOptions["acl"], hasIdentity: boolean): readonly Acl
     }
     return Object.freeze({ permissions: bits, scheme, id });
   });
-}
-
-function tls(value: ZookeeperTls | undefined): ZookeeperTls | undefined {
-  if (value === undefined) return undefined;
-  section("tls", value);
-  const { ca, cert, key, serverName, verify } = value;
-  if (verify !== undefined && typeof verify !== "boolean") {
-    throw invalid(`tls.verify must be true or false, got ${show(verify)}`);
-  }
-  text("tls.serverName", serverName, 253);
-  const problem = pemProblem({ ca, cert, key });
-  if (problem !== undefined) throw invalid(problem);
-  return Object.freeze({ ...value });
-}
-
-function section<T extends object>(field: string, value: T | undefined): Partial<T> {
-  if (value === undefined) return {};
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw invalid(`${field} must be an object`);
-  }
-  return value;
-}
-
-function text(field: string, value: unknown, maxLength: number): string | undefined {
-  if (value === undefined) return undefined;
-  if (
-    typeof value !== "string" ||
-    value.length === 0 ||
-    value.length > maxLength ||
-    /[\u0000-\u001f\u007f]/.test(value)
-  ) {
-    const bound = `must be a text of 1 to ${maxLength} characters without control characters`;
-    throw invalid(`${field} ${bound}, got ${show(value)}`);
-  }
-  return value;
-}
-
-function integer(
-  field: string,
-  value: unknown,
-  [fallback, min, max]: readonly [number, number, number],
-): number {
-  if (value === undefined) return fallback;
-  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > max) {
-    throw invalid(`${field} must be a whole number from ${min} to ${max}, got ${show(value)}`);
-  }
-  return value;
-}
-
-function show(value: unknown): string {
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
-}
-
-function invalid(reason: string): DiscoveryError {
-  const where = { registry: "zookeeper", operation: "read options" };
-  return new DiscoveryError({ code: "INVALID", ...where, reason });
 }

@@ -69,6 +69,7 @@ test.each<[string, unknown]>([
   ["servers must be 1 to 64", { servers: [] }],
   ["servers must be 1 to 64", { servers: Array.from({ length: 65 }, (_, n) => `h${n}`) }],
   ["servers must be texts", { servers: [1] }],
+  ["sessionTimeout is not an option; there are acl, auth, ", { servers, sessionTimeout: 5 }],
   ['servers must be host:port, such as 127.0.0.1:2181 or [::1]:2181, got ""', { servers: "" }],
   ["servers must be host:port", { servers: "http://a:2181" }],
   ["servers has a:2181 twice", { servers: "a,a:2181" }],

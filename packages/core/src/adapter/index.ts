@@ -8,7 +8,14 @@ export { ListReading } from "./list/list-reading.ts";
 export { type KnownNodes, type ListedRecord, NodeSets } from "./list/node-sets.ts";
 export { createLiveValue, holdProcess, type LiveValue } from "./live-value.ts";
 export { LiveView } from "../live-view.ts";
-export { pemProblem, type TlsFiles } from "./pem-problem.ts";
+export {
+  type NumberBounds,
+  optionChecks,
+  type OptionChecks,
+  type OptionNames,
+  show,
+  type TlsOptions,
+} from "./option-checks.ts";
 export { jitteredInterval, type PollOptions, pollWatch } from "./poll-watch.ts";
 export type { KeepRegisteredOptions, RecordCalls } from "./record-calls.ts";
 export { RegistryLifetime } from "./registry-lifetime.ts";
