@@ -167,6 +167,20 @@ describe("an unreachable backend", () => {
     await staysGone(script);
   });
 
+  test("a removal has a second, however short the lease", async () => {
+    const script = recordScript();
+    const registration = await script.register({ ttlMs: 300 });
+    script.set("remove", "hang");
+    let ended = false;
+    const closing = registration.deregister().catch(() => (ended = true));
+    await script.clock.advance(999);
+    assert.equal(ended, false);
+    await script.clock.advance(1);
+    await closing;
+    assert.equal(ended, true);
+    await staysGone(script);
+  });
+
   test("rights are not asked for twice", async () => {
     const script = recordScript();
     const registration = await script.register();

@@ -1,4 +1,4 @@
-import { DiscoveryError } from "@rollcall/core";
+import type { DiscoveryError } from "@rollcall/core";
 import { optionChecks, show } from "@rollcall/core/adapter";
 import { describe, expect, test } from "vitest";
 

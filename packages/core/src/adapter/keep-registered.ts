@@ -7,7 +7,7 @@ import { withDeadline } from "./deadline.ts";
 import { holdProcess } from "./live-value.ts";
 import { orAborted } from "./or-aborted.ts";
 import type { KeepRegisteredOptions } from "./record-calls.ts";
-import { removeForGood, settleMs } from "./record-removal.ts";
+import { minRemovalMs, removeForGood, settleMs } from "./record-removal.ts";
 import { ToldState } from "./told-state.ts";
 import { UpdateWaiters, type Waiter } from "./update-waiters.ts";
 import { WakeablePause } from "./wakeable-pause.ts";
@@ -181,7 +181,7 @@ class Keeper implements Registration {
 
   async #remove(): Promise<void> {
     const { remove } = this.#options;
-    const timeoutMs = this.#callTimeoutMs;
+    const timeoutMs = Math.max(this.#callTimeoutMs, minRemovalMs);
     const bounds = { ...this.#where("deregister"), timeoutMs, clock: this.#clock };
     const node = this.#held ?? this.#desired;
     try {

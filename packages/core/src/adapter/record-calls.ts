@@ -33,7 +33,7 @@ export interface KeepRegisteredOptions extends RecordCalls, WithSignal {
   readonly node: ServiceNode;
   /** How long the backend keeps the record without a heartbeat, in ms. Heartbeats come at a third. */
   readonly ttlMs: number;
-  /** Deadline of each call, in ms. Default: a third of the TTL, at most 5 000. */
+  /** Deadline of each call, in ms; of a removal at least 1 000. Default: a third of the TTL, at most 5 000. */
   readonly callTimeoutMs?: number | undefined;
   readonly clock?: Clock | undefined;
   readonly random?: (() => number) | undefined;

@@ -11,6 +11,9 @@ import type { RecordCalls } from "./record-calls.ts";
  */
 export const settleMs = 500;
 
+/** Shortest deadline of a removal, in ms: nothing repeats it later, and what it leaves stands for a whole lease. */
+export const minRemovalMs = 1_000;
+
 const maxAttempts = 3;
 
 /** The removal of one record. */
