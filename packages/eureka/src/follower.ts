@@ -33,7 +33,8 @@ const deltaWindowMs = 150_000;
 /**
  * A server may serve a delta that it began to write just before the newest change, until something else
  * changes or its cache expires after 180 s (seen with Netflix Eureka 2.0.5 after 1 of 10 bursts of changes).
- * So a burst is followed by reading everything, this many quiet polls later.
+ * So a burst is followed by reading everything, this many quiet polls later. It may have begun before we looked:
+ * then the first delta says so.
  */
 const quietPolls = 3;
 
@@ -89,11 +90,13 @@ export class Follower {
       return this.#lookAtAll({ askedAtMs, isSound, startedOver }, signal);
     }
     const { body: deltaBody, document } = delta;
-    return this.#keep({ ...before, apps, askedAtMs, deltaVersion: document.version, deltaBody });
+    const isMidBurst = before.deltaBody === undefined && document.apps.length > 0;
+    const state = { ...before, apps, askedAtMs, deltaVersion: document.version, deltaBody };
+    return this.#keep(state, isMidBurst);
   }
 
-  #keep(state: State): Look {
-    if (state.apps !== this.#state?.apps) this.#quietFor = 0;
+  #keep(state: State, isMidBurst = false): Look {
+    if (state.apps !== this.#state?.apps || isMidBurst) this.#quietFor = 0;
     else if (this.#quietFor !== undefined) this.#quietFor += 1;
     this.#state = state;
     return { apps: state.apps, lostOf: undefined };

@@ -186,14 +186,15 @@ describe("one poll", () => {
     await until(
       () => {
         states.add(shown.snapshot.state);
-        return fake.requests.length > 8;
+        return fake.requests.length > 12;
       },
       { what: "more polls" },
     );
     expect(states).toEqual(new Set(["fresh"]));
     expect(ids(shown)).toEqual(["x"]);
     expect(shown.snapshot.rejected.map(({ key }) => key)).toEqual(["bad"]);
-    expect(new Set(fake.requests.slice(1))).toEqual(new Set(["GET /apps/delta"]));
+    // At the start, and once more since that was amid changes.
+    expect(fake.requests.filter((one) => one === "GET /apps")).toHaveLength(2);
   });
 
   test("looks at everything after changes, and is not led back by a delta that got stuck", async () => {
@@ -226,6 +227,25 @@ describe("one poll", () => {
     expect(new Set(fake.requests.slice(length + 1))).toEqual(new Set(["GET /apps/delta"]));
     stuck = "4";
     await until(() => shows() === "4", { what: "the fourth version" });
+  });
+
+  test("looks at everything once more when it started amid changes, for the first delta may have got stuck", async () => {
+    let version = "1";
+    const fake = await fakeServer((request, response) => {
+      const isDelta = request.url?.includes("delta") === true;
+      const metadata = { version: isDelta ? "1" : version };
+      const instance = record("x", { metadata, actionType: "ADDED" });
+      const applications = { apps__hashcode: "UP_1_", application: { name: "A", instance } };
+      plain(200, JSON.stringify({ applications }))(request, response);
+    });
+    const shown = view(connect({ servers: fake.url }));
+    await until(() => fake.requests.includes("GET /apps/delta"), { what: "a delta" });
+    version = "2";
+    const shows = (): string | undefined => shown.nodes[0]?.metadata["version"];
+    await until(() => shows() === "2", { what: "the second version" });
+    await until(() => fake.requests.length > 15, { what: "more polls" });
+    expect(shows()).toBe("2");
+    expect(fake.requests.filter((one) => one === "GET /apps")).toHaveLength(2);
   });
 
   test("yields nothing when nothing changed, and the same nodes when others did", async () => {
