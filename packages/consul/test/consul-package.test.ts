@@ -10,7 +10,7 @@ import { entry, type FakeConsul, fakeConsul } from "./fake-consul.ts";
 // Why the adapter is not built on the npm package `consul`: each test shows the package and the adapter before the same
 // server. One that fails means that the package has changed, and docs/adr/0008 with it.
 
-const options: ConsulOptions = { timeouts: { readMs: 1_000, waitMs: 1_000 } };
+const options: ConsulOptions = { timeouts: { readMs: 10_000, waitMs: 1_000 } };
 
 function clientOf({ port }: FakeConsul): Consul {
   return new Consul({ host: "127.0.0.1", port });

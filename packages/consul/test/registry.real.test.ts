@@ -219,7 +219,8 @@ describeConsul("what is registered at a real agent", (consul) => {
     await using registry = consulRegistry({
       ...quick,
       servers: consul.url,
-      registration: { ttlMs: 1_000, tags: ["first"], enableTagOverride: true },
+      // A lease that does not run out on a busy machine: the generation is compared.
+      registration: { ttlMs: 10_000, tags: ["first"], enableTagOverride: true },
     });
     const service = name("tags");
     const registration = await registry.register({ service, id: "1", host: "127.0.0.1", port: 1 });
@@ -250,7 +251,8 @@ describeConsul("what is registered at a real agent", (consul) => {
   });
 
   test("a maintenance by an operator survives the node's own", async () => {
-    await using registry = consulRegistry({ ...quick, servers: consul.url });
+    const options = { ...quick, registration: { ttlMs: 10_000 } };
+    await using registry = consulRegistry({ ...options, servers: consul.url });
     const service = name("maintenance");
     const registration = await registry.register({ service, id: "1", host: "127.0.0.1", port: 1 });
     await raw.override?.(service, "1");

@@ -207,8 +207,9 @@ describeOwnConsul("servers of different datacentres", () => {
     });
     await using discovery = createDiscovery(registry, { backoff: { baseMs: 20, capMs: 200 } });
     using view = discovery.service("web");
-    await until(() => view.nodes.length === 1, { what: "the eastern node" });
-    assert.equal(view.snapshot.rejected.length, 1);
+    await until(() => view.nodes.length === 1 && view.snapshot.rejected.length === 1, {
+      what: "the eastern node, and word of the west",
+    });
     // The west may have some: nothing is known yet.
     using unknown = discovery.service("unknown");
     await until(() => unknown.snapshot.cause?.code === "UNAVAILABLE", { what: "the cause" });

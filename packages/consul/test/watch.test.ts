@@ -8,7 +8,7 @@ import { consulRegistry, type ConsulOptions } from "../src/index.ts";
 import { entry, type FakeAnswer, type FakeConsul, fakeConsul } from "./fake-consul.ts";
 
 const quick: ConsulOptions = {
-  timeouts: { connectMs: 1_000, readMs: 400, waitMs: 1_000 },
+  timeouts: { connectMs: 10_000, readMs: 10_000, waitMs: 1_000 },
   intervalMs: 50,
   random: () => 0,
 };
@@ -108,6 +108,7 @@ describe("blocking queries", () => {
     const watch = registry.watch({ service: "web" }, stop.signal)[Symbol.asyncIterator]();
     await watch.next();
     const second = watch.next();
+    await until(() => consul.reads.length === 2, { what: "the second read" });
     await assert.rejects(Promise.race([second, rejectIn(300)]), /nothing came/);
     assert.equal(consul.reads.length, 2);
     stop.abort(new Error("enough"));
@@ -160,7 +161,8 @@ describe("blocking queries", () => {
 
   test("a silent server is given up after the wait and the time for an answer", async () => {
     await using consul = await scripted({ index: 1, body: [entry("a")] });
-    const { sets, error } = await follow({ ...quick, servers: consul.url }, 2);
+    const timeouts = { ...quick.timeouts, readMs: 400 };
+    const { sets, error } = await follow({ ...quick, timeouts, servers: consul.url }, 2);
     assert.deepEqual(sets, ["a"]);
     assert.ok(error instanceof DiscoveryError);
     assert.equal(error.code, "TIMEOUT");

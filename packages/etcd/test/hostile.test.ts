@@ -288,7 +288,7 @@ describe("a watch", () => {
   });
 
   test("that is quiet stays open as long as its connection lives", async () => {
-    registry = connect({ hosts: fake.host, timeouts: { noticeMs: 200 } });
+    registry = connect({ hosts: fake.host, timeouts: { noticeMs: 1_000 } });
     const opened = await view();
     const states = new Set<string>();
     const following = (async () => {
@@ -307,14 +307,14 @@ describe("a watch", () => {
   });
 
   test("that is never begun is given up, whatever else the stream says", async () => {
-    registry = connect({ hosts: fake.host, timeouts: { requestMs: 200 } });
+    registry = connect({ hosts: fake.host, timeouts: { requestMs: 600 } });
     onWatch = (exchange, watchId) => {
       if (watchId === 1) exchange.send(watchAnswer({ watchId, created: true, revision: 5 }));
     };
     const first = discovery(registry).service("users");
     await first.ready();
     expect(await stale(await view())).toBe(
-      "TIMEOUT: the server does not begin the watch within 200 ms",
+      "TIMEOUT: the server does not begin the watch within 600 ms",
     );
     expect(first.snapshot.state).toBe("fresh");
   });

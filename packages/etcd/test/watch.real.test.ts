@@ -171,6 +171,8 @@ describeOwnEtcd("a watch", () => {
   });
 
   test("stays open on a quiet connection, and costs the server a question now and then", async () => {
+    const timeouts = { ...quick, requestMs: 3_000, noticeMs: 3_000 };
+    registry = connect({ hosts: `127.0.0.1:${proxy.port}`, timeouts });
     const view = discovery(registry).service("orders");
     await view.ready();
     const seen: string[] = [];
@@ -179,7 +181,7 @@ describeOwnEtcd("a watch", () => {
     })();
     const { accepted } = proxy;
     // Longer than the bound for a dead connection, twice over.
-    const overMs = performance.now() + 3 * quick.noticeMs;
+    const overMs = performance.now() + 3 * timeouts.noticeMs;
     await until(() => performance.now() > overMs, { what: "a quiet time" });
     await raw.put("/rollcall/orders/1", value());
     await until(() => view.nodes.length === 1, { what: "the change" });

@@ -8,7 +8,10 @@ import { describe, expect, test } from "vitest";
 import { eurekaRegistry, type EurekaOptions } from "../src/index.ts";
 import { apps, type FakeServer, plain, startFake } from "./fake-server.ts";
 
-const timeouts = { connectMs: 300, sendMs: 100, readMs: 200 };
+/** For what does not wait for them to run out. */
+const timeouts = { connectMs: 10_000, sendMs: 5_000, readMs: 10_000 };
+/** For what does. */
+const short = { connectMs: 300, sendMs: 100, readMs: 200 };
 const json = { "content-type": "application/json" };
 
 async function failure(
@@ -141,7 +144,7 @@ describe("an answer that is not what it should be is no empty registry", () => {
     const servers = fake.url.replace("//", "//someone:hunter2@");
     await using registry = eurekaRegistry({
       servers,
-      timeouts,
+      timeouts: code === "TIMEOUT" ? short : timeouts,
       maxBodyBytes: 10_000,
       intervalMs: 50,
     });
@@ -275,7 +278,7 @@ describe("credentials", () => {
       servers: "http://127.0.0.1:1/",
       username: "someone",
       password: () => new Promise<string>(() => undefined),
-      timeouts,
+      timeouts: short,
     });
     expect((await failure(registry)).code).toBe("TIMEOUT");
   });
@@ -295,7 +298,7 @@ describe("credentials", () => {
 });
 
 describe("several servers", () => {
-  async function cluster(): Promise<
+  async function cluster(limits = timeouts): Promise<
     AsyncDisposable & {
       readonly fakes: readonly [FakeServer, FakeServer, FakeServer];
       readonly registry: Registry;
@@ -307,7 +310,7 @@ describe("several servers", () => {
       await startFake(apps("x")),
     ] as const;
     const servers = fakes.map(({ url }) => url);
-    const registry = eurekaRegistry({ servers, timeouts, intervalMs: 50, random: () => 0 });
+    const registry = eurekaRegistry({ servers, timeouts: limits, intervalMs: 50, random: () => 0 });
     return {
       fakes,
       registry,
@@ -338,11 +341,18 @@ describe("several servers", () => {
     ["is not ready", plain(403)],
     ["shows a page", plain(200, "<html></html>")],
     ["lost its applications", plain(200, "{}", json)],
-    ["is silent", () => undefined],
     ["hangs up", ((request) => request.socket.destroy()) satisfies FakeServer["answer"]],
   ])("one that %s is passed over", async (_, answer) => {
     await using setup = await cluster();
     setup.fakes[0].answer = answer;
+    expect(await setup.registry.services()).toEqual(["A"]);
+    expect(setup.fakes[1].requests).toHaveLength(1);
+  });
+
+  test("one that is silent is passed over", async () => {
+    // As long for the others to answer as for it.
+    await using setup = await cluster({ connectMs: 1_000, sendMs: 500, readMs: 1_000 });
+    setup.fakes[0].answer = () => undefined;
     expect(await setup.registry.services()).toEqual(["A"]);
     expect(setup.fakes[1].requests).toHaveLength(1);
   });

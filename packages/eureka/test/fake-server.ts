@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+
+import { freePort } from "@rollcall/testbed";
 
 /** An HTTP server that only pretends to be Eureka, for answers a real one cannot be made to give. */
 export interface FakeServer extends AsyncDisposable {
@@ -19,7 +20,8 @@ export interface FakeServer extends AsyncDisposable {
 /** Starts one on a free port of loopback. */
 export async function startFake(answer: FakeServer["answer"] = apps()): Promise<FakeServer> {
   let headers: IncomingMessage["headers"] = {};
-  let port = 0;
+  // One that nobody is given while it is stopped, not even as the near end of a connection.
+  const port = await freePort();
   const requests: string[] = [];
   const server = createServer((request, response) => {
     request.resume();
@@ -32,7 +34,7 @@ export async function startFake(answer: FakeServer["answer"] = apps()): Promise<
     server.once("error", reject);
     server.listen(port, "127.0.0.1", resolve);
     await promise;
-    ({ port } = server.address() as AddressInfo);
+    server.off("error", reject);
   };
   const stop = async (): Promise<void> => {
     if (!server.listening) return;

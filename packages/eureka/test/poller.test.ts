@@ -32,7 +32,7 @@ async function realServer(
 function connect(options: EurekaOptions): Registry {
   const registry = eurekaRegistry({
     intervalMs: 20,
-    timeouts: { connectMs: 500, sendMs: 100, readMs: 400 },
+    timeouts: { connectMs: 10_000, sendMs: 5_000, readMs: 10_000 },
     ...options,
   });
   disposals.push(() => registry[Symbol.asyncDispose]());

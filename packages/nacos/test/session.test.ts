@@ -225,7 +225,7 @@ describe("a connection", () => {
 
   test("that answers no health check is given up", async () => {
     await using server = await startFakeServer();
-    const healthCheck = { intervalMs: 20, timeoutMs: 20, failures: 2 };
+    const healthCheck = { intervalMs: 20, timeoutMs: 500, failures: 2 };
     await using registry = connected(server, { healthCheck });
     server.hosts = [host(80)];
     const sets = watched(registry);
@@ -299,7 +299,7 @@ describe("a connection", () => {
   test("on which a write was never answered is given up, so that nothing comes late", async () => {
     await using server = await startFakeServer();
     await using registry = connected(server, {
-      timeouts: { connectMs: 500, sendMs: 50, readMs: 50 },
+      timeouts: { connectMs: 2_000, sendMs: 300, readMs: 300 },
     });
     let silent = true;
     server.answer("InstanceRequest", () => {

@@ -30,7 +30,7 @@ describeOwnZookeeper("a registry on three ZooKeeper servers", () => {
     }
     const registry = world.registry({
       servers: proxies.map(({ port }) => `127.0.0.1:${port}`),
-      sessionTimeoutMs: 6_000,
+      sessionTimeoutMs: 12_000,
     });
     const registration = await registry.register({ service: "half", host: "10.0.0.1", port: 80 });
     const view = world.view(registry, "half");

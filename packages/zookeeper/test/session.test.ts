@@ -123,10 +123,10 @@ test("pings keep an idle session, and silence ends a connection within two third
         if (!isSilent) connection.answer(-2);
       },
     },
-    { timeoutMs: 1_500 },
+    { timeoutMs: 3_000 },
   );
   const link = await both.session.link(signal());
-  await until(() => both.server.pings >= 5, { what: "pings" });
+  await until(() => both.server.pings >= 3, { what: "pings" });
   assert.equal(link.lost.aborted, false);
   isSilent = true;
   await until(() => link.lost.aborted, { what: "the end" });
