@@ -107,22 +107,29 @@ describe("trouble", () => {
   });
 
   test.each([
-    ["two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc"],
     [
-      "length and chunked",
+      "more than one Content-Length",
+      "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+    ],
+    [
+      "both Content-Length and Transfer-Encoding",
       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
+    ["the head is too large", `HTTP/1.1 200 OK\r\nX: ${"x".repeat(40_000)}\r\n\r\n`],
+    ["too many header fields", `HTTP/1.1 200 OK\r\n${"X: 1\r\n".repeat(200)}\r\n`],
     [
-      "a switch nobody asked for",
+      "the node switched protocols unasked",
       "HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
     ],
-    ["nonsense", "220 smtp ready\r\n"],
-  ])("an answer with %s is a 502", async (_name, bytes) => {
+    ["the status line is malformed", "220 smtp ready\r\n"],
+  ])("an answer is a 502 that says why: %s", async (why, bytes) => {
     await using node = await rawNode((socket) => {
       socket.on("data", () => socket.end(bytes));
     });
     const address = await proxyWith({ route: () => forwardTo([node]) });
-    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 502 /);
+    const answer = await talk(address, get("/"));
+    assert.match(answer, /^HTTP\/1\.1 502 /);
+    assert.ok(answer.includes(why), answer);
   });
 
   test("a client that leaves cancels its request at the node", async () => {

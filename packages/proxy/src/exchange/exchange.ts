@@ -89,7 +89,7 @@ export class Exchange implements Decided, ForwardingUser {
     checkForward(decision);
     this.#forwarding = new Forwarding(this, decision);
     // The time is known when the decision was there at once.
-    this.#forwarding.start(atOnce ? this.startedAtMs : monotonicMs());
+    this.#forwarding.start(atOnce ? this.startedAtMs : monotonicMs(), atOnce);
   }
 
   /** Sends what is there; returns the offset of what no longer belongs to the body. */

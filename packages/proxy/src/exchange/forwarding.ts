@@ -29,6 +29,7 @@ export class Forwarding implements AttemptsUser {
   /** The protocol to switch to; empty: none. */
   readonly #upgrade: string;
   #stage: Stage = "reaching";
+  #bodyFollows = false;
   #delivery: Delivery | undefined;
   #tunnel: Tunnel | undefined;
   /** Which node has answered. */
@@ -71,8 +72,11 @@ export class Forwarding implements AttemptsUser {
     return this.#attempts.connection;
   }
 
-  start(nowMs: number): void {
+  /** @param bodyFollows  Whether what is there of the body is handed over right after this. */
+  start(nowMs: number, bodyFollows: boolean): void {
+    this.#bodyFollows = bodyFollows;
     this.#attempts.next(noNode, nowMs);
+    this.#bodyFollows = false;
   }
 
   unreached(failure: Failure): void {
@@ -94,6 +98,8 @@ export class Forwarding implements AttemptsUser {
     body.headTo(node, text, head.expectsContinue);
     if (body.begun) body.replay(node);
     client.resumeReading();
+    // The client may wait for what the node says to the head alone.
+    if (!this.#bodyFollows && this.#node === node) body.flushHead(node);
   }
 
   /**
@@ -167,7 +173,7 @@ export class Forwarding implements AttemptsUser {
     this.#attempts.drop();
     this.#attempts.watch();
     const detail = "the end of the answer could not be told from that of a cut connection";
-    this.#lostWhileWaiting({ detail, connected: true, asked: true, heard: false }, true);
+    this.#lostWhileWaiting({ detail, heard: false }, true);
   }
 
   #answerBegins(status: number): void {
@@ -201,15 +207,15 @@ export class Forwarding implements AttemptsUser {
   #lostWhileWaiting(loss: NodeLoss, wasReused: boolean): void {
     const { body } = this.#user;
     const mayBeAskedAgain = this.#isRepeatable && (body === undefined || body.isWhole);
-    const untouched = !loss.asked || (!loss.heard && mayBeAskedAgain);
-    if (untouched) this.#stage = "reaching";
-    if (untouched && wasReused) {
+    const goesOn = !loss.heard && mayBeAskedAgain;
+    if (goesOn) this.#stage = "reaching";
+    if (goesOn && wasReused) {
       this.#attempts.again();
       return;
     }
     this.#attempts.over("tcp_failure");
     const failure: Failure = { reason: "upstream_broke", detail: loss.detail };
-    if (untouched) this.#attempts.next(failure);
+    if (goesOn) this.#attempts.next(failure);
     else this.#fail(failure);
   }
 

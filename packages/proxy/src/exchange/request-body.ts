@@ -95,9 +95,7 @@ export class RequestBody {
 
   /** Sends what was sent before, to another node. */
   replay(node: NodeConnection): void {
-    const text = this.#head;
-    this.#head = "";
-    if (text !== "") node.writeText(text);
+    this.flushHead(node);
     for (const piece of this.#kept ?? []) node.writeBytes(piece);
   }
 
@@ -105,6 +103,13 @@ export class RequestBody {
   headTo(node: NodeConnection, text: string, atOnce: boolean): void {
     if (atOnce) node.writeText(text);
     else this.#head = text;
+  }
+
+  /** Sends the head alone, if it is still to be sent. */
+  flushHead(node: NodeConnection): void {
+    const text = this.#head;
+    this.#head = "";
+    if (text !== "") node.writeText(text);
   }
 
   /** Sends what is there; returns the offset of what no longer belongs to the body. */

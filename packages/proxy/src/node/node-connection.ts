@@ -29,8 +29,7 @@ export class NodeConnection {
   /** A head that is not whole yet. */
   #partial: HeadBuffer | undefined;
   #informational = 0;
-  /** Whether any byte of the present request was sent, and any of its answer came. */
-  #asked = false;
+  /** Whether any byte of the answer to the present request came. */
   #heard = false;
   /** Whether it has carried a request before. */
   reused = false;
@@ -80,7 +79,6 @@ export class NodeConnection {
   use(user: NodeUser): void {
     this.#user = user;
     this.#phase = "head";
-    this.#asked = false;
     this.#heard = false;
     this.#informational = 0;
     this.reused = true;
@@ -105,7 +103,6 @@ export class NodeConnection {
   }
 
   writeText(text: string): void {
-    this.#asked = true;
     this.#socket?.write(text, "latin1");
   }
 
@@ -118,7 +115,6 @@ export class NodeConnection {
   writeBoth(text: string, bytes: Buffer): void {
     const socket = this.#socket;
     if (socket === undefined) return;
-    this.#asked = true;
     socket.cork();
     socket.write(text, "latin1");
     socket.write(bytes);
@@ -151,11 +147,6 @@ export class NodeConnection {
   onBytes(bytes: Buffer, length: number): void {
     switch (this.#phase) {
       case "head":
-        // As on an idle connection: an answer nobody asked for.
-        if (!this.#asked) {
-          this.#lose("bytes before a request");
-          return;
-        }
         this.#heard = true;
         this.#head(bytes, 0, length);
         return;
@@ -198,7 +189,7 @@ export class NodeConnection {
         return;
       }
       if (verdict !== COMPLETE) {
-        this.#lose("the answer is malformed");
+        this.#lose(`the answer is malformed: ${scan.fault}`);
         return;
       }
       at = scan.end;
@@ -247,13 +238,12 @@ export class NodeConnection {
   }
 
   #lose(detail: string): void {
-    const connected = this.#phase !== "connecting";
     const wasIdle = this.#phase === "idle";
     const user = this.#user;
     const tunnel = this.#tunnel;
     this.destroy();
     if (tunnel !== undefined) tunnel.nodeLost();
-    else user?.nodeLost({ detail, connected, asked: this.#asked, heard: this.#heard });
+    else user?.nodeLost({ detail, heard: this.#heard });
     if (wasIdle) this.#onIdleClosed(this);
   }
 }

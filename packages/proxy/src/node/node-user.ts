@@ -37,10 +37,6 @@ export interface NodeTunnel {
 /** How a connection to a node was lost. */
 export interface NodeLoss {
   readonly detail: string;
-  /** Whether the connection ever stood. */
-  readonly connected: boolean;
-  /** Whether any byte of the request was sent. */
-  readonly asked: boolean;
   /** Whether any byte of an answer had come. */
   readonly heard: boolean;
 }
