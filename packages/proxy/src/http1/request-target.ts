@@ -1,3 +1,5 @@
+import { isIPv6 } from "node:net";
+
 const httpTarget = /^http:\/\/([^/?@]+)([/?].*)?$/i;
 const httpsTarget = /^https:\/\/([^/?@]+)([/?].*)?$/i;
 
@@ -27,7 +29,8 @@ export function pathOf(target: string, method: string, secure: boolean): PathTar
   return { path: rest.startsWith("?") ? `/${rest}` : rest, authority };
 }
 
-const hostPattern = /^(?:[A-Za-z0-9._~!$&'()*+,;=%-]*|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?$/;
+const hostPattern =
+  /^(?:(?:[A-Za-z0-9._~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*|\[([0-9A-Fa-f:.]+)\])(?::(\d{0,5}))?$/;
 
 /** The newest that was one: clients ask for the same again and again, and comparing is cheaper than matching. */
 let lastHost = "";
@@ -35,7 +38,10 @@ let lastHost = "";
 /** Whether `value` is a Host field: a name, an address or nothing, and perhaps a port. RFC 9110 §7.2. */
 export function isHost(value: string): boolean {
   if (value === lastHost) return true;
-  if (!hostPattern.test(value)) return false;
+  const parts = hostPattern.exec(value);
+  if (parts === null) return false;
+  const [, address, port = ""] = parts;
+  if ((address !== undefined && !isIPv6(address)) || Number(port) > 65_535) return false;
   lastHost = value;
   return true;
 }
