@@ -145,6 +145,21 @@ describe("whose connection", () => {
     assert.equal(new Set(seen.map(({ connection }) => connection)).size, 3);
   });
 
+  test.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "%s: a node that wants a certificate and gets none says so",
+    async (maxVersion) => {
+      const { node } = await secureNode({
+        ...certificateFor("127.0.0.1"),
+        ca: authority.caPem,
+        requestCert: true,
+        rejectUnauthorized: true,
+        maxVersion,
+      });
+      const address = await proxyWith({ nodeTls: trusting, route: () => forwardTo([node]) });
+      assert.match(await talk(address, get("/")), /^HTTP\/1\.1 502 [^]*_ALERT_\w+/);
+    },
+  );
+
   test("sessions go on over connections that follow each other, also after a while without one", async () => {
     const { node, seen } = await secureNode(certificateFor("127.0.0.1"), { connection: "close" });
     const address = await proxyWith({ nodeTls: trusting, route: () => forwardTo([node]) });

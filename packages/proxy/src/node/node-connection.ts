@@ -66,9 +66,10 @@ export class NodeConnection {
     });
     socket.on("drain", () => (this.#tunnel ?? this.#user)?.nodeDrained());
     socket.on("end", () => this.#ended());
-    let detail = "the connection closed";
-    socket.on("error", (error: NodeJS.ErrnoException) => (detail = error.code ?? error.name));
-    socket.on("close", () => this.#lose(detail));
+    let why: string | undefined;
+    // The first one tells why: how the connection then ended follows from it.
+    socket.on("error", (error: NodeJS.ErrnoException) => (why ??= error.code ?? error.name));
+    socket.on("close", () => this.#lose(why ?? "the connection closed"));
   }
 
   get isUsable(): boolean {
