@@ -6,6 +6,7 @@ import type { NodeLoss, NodeTunnel } from "../node/node-user.ts";
 import { Attempts, type AttemptsUser, type Failure } from "./attempts.ts";
 import { Delivery } from "./delivery.ts";
 import type { ForwardingUser } from "./forwarding-user.ts";
+import type { RequestBody } from "./request-body.ts";
 import { requestText } from "./request-text.ts";
 import { responseText } from "./response-text.ts";
 import { agreedProtocol, Tunnel } from "./tunnel.ts";
@@ -111,16 +112,16 @@ export class Forwarding implements AttemptsUser {
     const body = this.#user.body!;
     const node = this.#node!;
     const next = body.send(node, bytes, from, to);
-    if (body.bad || body.tooLarge) this.#refuseBody(body.bad);
+    if (body.bad || body.tooLarge) this.#refuseBody(body);
     else if (this.#stage === "waiting") this.#waitForAnswer();
     if (this.#node !== undefined && !body.done && node.isFull) this.#user.client.pauseReading();
     return next;
   }
 
-  #refuseBody(isBad: boolean): void {
+  #refuseBody({ bad, fault }: RequestBody): void {
     // An answer is under way: another would be taken for a part of it.
     if (this.#stage !== "waiting") this.#delivery?.breakOff("cancelled");
-    else if (isBad) this.#fail({ reason: "bad_request", detail: "the chunked body is malformed" });
+    else if (bad) this.#fail({ reason: "bad_request", detail: fault });
     else this.#fail({ reason: "body_too_large", detail: "the body is too large" });
   }
 

@@ -61,6 +61,11 @@ export class RequestBody {
     return this.#framing.bad;
   }
 
+  /** Why it is {@link bad}. */
+  get fault(): string {
+    return this.#framing.fault;
+  }
+
   get tooLarge(): boolean {
     return this.#framing.dataBytes > this.#maxBytes;
   }

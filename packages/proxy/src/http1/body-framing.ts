@@ -1,4 +1,4 @@
-import { type ChunkLimits, ChunkedWalk } from "./chunked-walk.ts";
+import { type ChunkLimits, ChunkedWalk, malformed } from "./chunked-walk.ts";
 import { trailersToForward } from "./trailers.ts";
 
 /**
@@ -67,6 +67,11 @@ export class BodyFraming {
   /** Whether the bytes are not what the framing promised. */
   get bad(): boolean {
     return this.#bad;
+  }
+
+  /** Why they are not. */
+  get fault(): string {
+    return this.#chunks?.bad === true ? this.#chunks.fault : malformed;
   }
 
   /**

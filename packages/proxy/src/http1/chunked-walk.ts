@@ -23,6 +23,9 @@ const [SEMICOLON, EQUALS, QUOTE, BACKSLASH] = [0x3b, 0x3d, 0x22, 0x5c] as const;
 /** More digits than any chunk needs: 16⁸ bytes are 4 GiB. */
 const maxDigits = 8;
 
+/** What is wrong with bodies that are no chunked ones. */
+export const malformed = "the chunked body is malformed";
+
 /** What no trailer section goes on with, so that nobody waits for its end. */
 const bareLineEnd = /\r(?!\n|$)|(?<!\r)\n/;
 
@@ -40,6 +43,7 @@ export class ChunkedWalk {
   #digits = 0;
   #extensionBytes = 0;
   #trailers = "";
+  #fault = "";
   /** Bytes of data so far, without their framing. */
   dataBytes = 0;
 
@@ -55,6 +59,11 @@ export class ChunkedWalk {
   /** Whether what was walked over is no chunked body. */
   get bad(): boolean {
     return this.#state === BAD;
+  }
+
+  /** Why it is {@link bad}. */
+  get fault(): string {
+    return this.#fault;
   }
 
   /** The trailer section without its last line, once {@link done}. */
@@ -145,7 +154,9 @@ export class ChunkedWalk {
     }
     const end = text.indexOf("\r\n\r\n", Math.max(0, before - 3));
     if (end === -1) {
-      if (taken.length === room && to - from >= room) return this.#fail(from);
+      if (taken.length === room && to - from >= room) {
+        return this.#fail(from, "the trailer section is too long");
+      }
       if (bareLineEnd.test(text)) return this.#fail(from);
       this.#trailers = text;
       return from + taken.length;
@@ -189,7 +200,9 @@ export class ChunkedWalk {
     }
     this.#extensionState = state;
     this.#extensionBytes += at - from;
-    if (this.#extensionBytes > this.#limits.maxExtensionBytes) return this.#fail(at);
+    if (this.#extensionBytes > this.#limits.maxExtensionBytes) {
+      return this.#fail(at, "the chunk extensions are too long");
+    }
     if (at === to) return at;
     if (bytes[at] !== CR || !(state === NAME || state === VALUE || state === QUOTED_END)) {
       return this.#fail(at);
@@ -198,8 +211,9 @@ export class ChunkedWalk {
     return at + 1;
   }
 
-  #fail(at: number): number {
+  #fail(at: number, fault: string = malformed): number {
     this.#state = BAD;
+    this.#fault = fault;
     return at;
   }
 }
