@@ -16,6 +16,13 @@ import {
 import { defineNode, type ServiceNode } from "@rollcall/core";
 
 import { cpuMs, median } from "./measure.ts";
+import { takeNoFlags } from "./no-flags.ts";
+
+takeNoFlags(
+  "pick",
+  "picks per second for 1 to 10 000 nodes, and the cost of an update",
+  process.argv.slice(2),
+);
 
 const counts = [1, 10, 100, 10_000];
 const inFlight = 64;

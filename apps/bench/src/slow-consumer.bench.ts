@@ -6,6 +6,9 @@
 import { createDiscovery, memoryBackend, memoryRegistry } from "@rollcall/core";
 
 import { cpuMs, heapBytes, nodeOf, report } from "./measure.ts";
+import { takeNoFlags } from "./no-flags.ts";
+
+takeNoFlags("slow-consumer", "memory while one consumer never reads on", process.argv.slice(2));
 
 const updates = 100_000;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { createDiscovery, isRoutable, memoryBackend, memoryRegistry } from "@rollcall/core";
 
 import { heapBytes, median, report, serviceOf } from "./measure.ts";
+import { takeNoFlags } from "./no-flags.ts";
 
 const count = 10_000;
 const reads = 10_000_000;
@@ -91,6 +92,11 @@ async function coldStarts(): Promise<void> {
 if (process.argv[2] === "cold") {
   await coldStart(process.argv[3] ?? "");
 } else {
+  takeNoFlags(
+    "view",
+    "what a request pays for view.nodes; cold start from disk",
+    process.argv.slice(2),
+  );
   await readFromMemory();
   await coldStarts();
 }
