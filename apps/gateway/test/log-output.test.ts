@@ -85,7 +85,8 @@ process.stdin.once("data", () => { out.write("last\\n"); process.stdin.destroy()
   const written = lines.filter((line) => line === "x".repeat(999)).length;
   expect(dropped).toBeGreaterThan(50_000);
   expect(written + dropped).toBe(100_000);
-  expect(lines.at(-1)).toBe("last");
+  // The line that tells may come after it.
+  expect(lines.findLast((line) => !line.startsWith("{"))).toBe("last");
 });
 
 test("an output that fails loses its lines and no others", async () => {

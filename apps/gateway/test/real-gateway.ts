@@ -67,6 +67,7 @@ export async function realGateway(registries: string, routes: Routes): Promise<R
       `listen: [{ port: 0 }]
 admin: { port: 0 }
 snapshot_dir: "off"
+wait_ms: 20000
 discovery: ${registries}
 routes:
 ${lines.join("")}`,
