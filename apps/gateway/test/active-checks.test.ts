@@ -4,7 +4,7 @@ import { createServer as createHttps } from "node:https";
 import { createServer, type AddressInfo } from "node:net";
 
 import { memoryBackend } from "@rollcall/core";
-import { createAuthority } from "@rollcall/testbed";
+import { createAuthority, freePort } from "@rollcall/testbed";
 import { describe, expect, onTestFinished, test } from "vitest";
 
 import { loadText } from "./config-file.ts";
@@ -110,9 +110,9 @@ test("with all nodes unhealthy all are used", async () => {
 
 test("a request that could go nowhere else goes to an unhealthy node", async () => {
   const bad = await checkedNode("bad", 500);
-  const dead = createServer((socket) => void socket.destroy()).listen(0, "127.0.0.1");
+  const port = await freePort();
+  const dead = createServer((socket) => void socket.destroy()).listen(port, "127.0.0.1");
   await once(dead, "listening");
-  const { port } = dead.address() as AddressInfo;
   const active = `{ http_path: /health, healthy: { ${quick} }, unhealthy: { ${quick}, http_failures: 1, tcp_failures: 0, timeouts: 0 } }`;
   const under = await gatewayUnderTest(route([bad, { ...bad, port }], active));
   await untilUnhealthy(under, bad);

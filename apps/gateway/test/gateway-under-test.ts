@@ -7,10 +7,10 @@ import {
   type Server,
   type ServerResponse,
 } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
 import { type MemoryBackend, memoryBackend, memoryRegistry, type Registry } from "@rollcall/core";
+import { freePort } from "@rollcall/testbed";
 import { onTestFinished } from "vitest";
 
 import {
@@ -145,7 +145,10 @@ export interface EchoNode {
   readonly stop: () => Promise<void>;
 }
 
-/** Starts a node that answers `{ name, url, host }`; it is gone when the test is. */
+/**
+ * Starts a node that answers `{ name, url, host }`; it is gone when the test is. Nobody else is given its port, so
+ * when it is stopped nobody is there.
+ */
 export async function echoNode(
   name: string,
   handler?: (request: IncomingMessage, response: ServerResponse) => void,
@@ -158,9 +161,9 @@ export async function echoNode(
         response.end(JSON.stringify({ name, url, host: headers.host, method, headers }));
       }),
   );
-  server.listen(0, "127.0.0.1");
+  const port = await freePort();
+  server.listen(port, "127.0.0.1");
   await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
   const stop = async (): Promise<void> => {
     server.closeAllConnections();
     if (server.listening) await new Promise((resolve) => server.close(resolve));
