@@ -1,5 +1,5 @@
 import { freePort } from "@rollcall/testbed";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 
 import {
   type Answer,
@@ -46,11 +46,14 @@ async function slowRequests(
     sent.push(send(started.listen, "/x"));
     await until(() => waiting.length === sent.length, "the request to be running");
   }
+  const answers = Promise.all(sent);
+  // A test that fails before it asks for them fails for its own reason.
+  answers.catch(() => undefined);
   return {
     gateway: started,
     node,
     pids,
-    answers: Promise.all(sent),
+    answers,
     finish: () => {
       for (const one of waiting.splice(0)) one();
     },
@@ -179,4 +182,45 @@ test("a worker that does not go over is replaced by one that does", async () => 
   }
   expect(await gateway.metric("rollcall_worker_restarts_total")).toBe(1);
   await until(() => !isRunning(second), "the second to be gone");
+});
+
+test("a worker that is told to end while all go over finishes its requests", async () => {
+  const slow = await slowRequests(
+    (node) => workersUnderTest(`workers: 2\ndrain_timeout: 600000\n${route(node)}`),
+    2,
+  );
+  const { gateway, node } = slow;
+  const [first = 0, second = 0] = slow.pids;
+  const primary = gateway.child.pid!;
+  onTestFinished(() => kill(primary, "SIGCONT"));
+  const more = await freePort();
+  // The first holds all up until the second has built it.
+  kill(first, "SIGSTOP");
+  const listeners = `listen: [{ port: 0 }, { port: ${more} }]`;
+  gateway.write(`workers: 2\ndrain_timeout: 600000\n${route(node)}`, listeners);
+  gateway.child.kill("SIGHUP");
+  await until(() => listensOn(second, more), "the second to build it");
+  // Whoever answers has said that it has built it.
+  expect((await send(more, "/none")).status).toBe(404);
+  // The primary will hear of what the first has built, tell both to go over, and hear then that the second ends.
+  kill(primary, "SIGSTOP");
+  kill(first, "SIGCONT");
+  await until(() => listensOn(first, more), "the first to build it");
+  const clients = Array.from({ length: 16 }, () => client(more, "/none"));
+  await until(
+    () => connectionsOf(first, more).size > 0 && clients.every((one) => one.answered() > 0),
+    "the first to answer",
+  );
+  await Promise.all(clients.map((one) => one.stop()));
+  kill(second, "SIGTERM");
+  await until(() => !listensOn(second, gateway.listen), "the second to take no more");
+  kill(primary, "SIGCONT");
+  await gateway.metricIs('rollcall_config_reloads_total{result="applied"}', 1);
+  const leaving = (await gateway.workers()).find(({ pid }) => pid === second);
+  expect(leaving).toMatchObject({ state: "leaving" });
+  slow.finish();
+  for (const { text } of await slow.answers) expect(text).toBe("done");
+  await until(() => !isRunning(second), "the second to end");
+  expect(await gateway.serving(2)).toContain(first);
+  expect(gateway.out()).not.toContain("did not go over");
 });

@@ -130,7 +130,10 @@ export class Places {
     void this.#mend(place);
   }
 
-  /** Cannot be refused any more: who does not go over is replaced by one that does. */
+  /**
+   * Cannot be refused any more: who does not go over is replaced by one that does. One that was told to end
+   * meanwhile is being replaced, and finishes what it serves.
+   */
   async commit(place: Place, generation: number): Promise<void> {
     const { worker } = place;
     if (worker === undefined) return;
@@ -138,6 +141,7 @@ export class Places {
       await worker.commit(generation);
       if (place.worker === worker) place.servingSinceMs ??= performance.now();
     } catch (error) {
+      if (this.#leaving.has(worker)) return;
       this.#giveUp(place, worker, "worker did not go over", error);
       void this.#mend(place);
     }

@@ -80,6 +80,7 @@ export class WorkerProcess {
     });
     this.#worker.on("message", (message: ToPrimary) => {
       if (message.kind === "hello") hello.resolve();
+      if (message.kind === "leaving") this.#goesNowhere();
       this.#answered(message);
       listener.onMessage(this, message);
     });
@@ -140,6 +141,16 @@ export class WorkerProcess {
       );
     }, timeoutMs);
     return awaited.promise.finally(() => clearTimeout(timer));
+  }
+
+  /** It ends: whoever waits for it to go over need not. */
+  #goesNowhere(): void {
+    const error = new WorkerError(`worker ${this.place + 1} was told to end`);
+    for (const [to, { reject }] of this.#awaited) {
+      if (!to.startsWith("committed ")) continue;
+      this.#awaited.delete(to);
+      reject(error);
+    }
   }
 
   #answered(message: ToPrimary): void {
