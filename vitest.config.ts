@@ -45,8 +45,9 @@ export default defineConfig({
           name: "real",
           include: [`packages/*/test/${suffixes.real}`, `apps/*/test/${suffixes.real}`],
           globalSetup: ["packages/testbed/src/vitest-setup.ts"],
-          testTimeout: 180_000,
-          hookTimeout: 180_000,
+          // As above; the longest ones start, kill and restart five servers.
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
       {
