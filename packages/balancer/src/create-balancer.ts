@@ -2,7 +2,7 @@ import type { Balancer } from "./balancer.ts";
 import { consistentHash } from "./consistent-hash.ts";
 import { ewma, type EwmaOptions } from "./ewma.ts";
 import { leastConn } from "./least-conn.ts";
-import { invalid, show } from "./options.ts";
+import { checkNames, invalid, type OptionNames, show } from "./options.ts";
 import { outlierEjection } from "./outlier-ejection.ts";
 import type { OutlierEjectionOptions } from "./outlier-options.ts";
 import { p2c, type P2cOptions } from "./p2c.ts";
@@ -36,13 +36,22 @@ export interface BalancerOptions {
   readonly outlierEjection?: OutlierEjectionOptions | undefined;
 }
 
+const names: OptionNames<BalancerOptions> = {
+  ewma: true,
+  p2c: true,
+  zonePreference: true,
+  slowStart: true,
+  outlierEjection: true,
+};
+
 /**
  * Makes a balancer from a configuration: an algorithm, and around it what is asked for, in the order in which
  * it works best: ejection outside, so that a zone whose nodes are all ejected counts as empty.
  *
- * @throws {@link DiscoveryError} `INVALID` for an unknown type or an option that is out of bounds.
+ * @throws {@link DiscoveryError} `INVALID` for an unknown type, and for an option that does not exist or is out of bounds.
  */
 export function createBalancer(type: BalancerType, options: BalancerOptions = {}): Balancer {
+  checkNames("", options, names);
   let balancer = algorithm(type, options);
   if (options.zonePreference !== undefined) {
     balancer = zonePreference(balancer, options.zonePreference);

@@ -3,7 +3,14 @@ import type { ServiceNode } from "@rollcall/core";
 import { balancerOf } from "./algorithm.ts";
 import type { Balancer, Outcome } from "./balancer.ts";
 import { LoadMember, Totals } from "./in-flight.ts";
-import { dayMs, resolveClock, resolveNumbers, resolveRandom } from "./options.ts";
+import {
+  checkNames,
+  dayMs,
+  type OptionNames,
+  resolveClock,
+  resolveNumbers,
+  resolveRandom,
+} from "./options.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 /** Options of {@link ewma}. */
@@ -18,6 +25,8 @@ export interface EwmaOptions {
   /** Time that only grows, in ms. Default `performance.now`. */
   readonly monotonicMs?: (() => number) | undefined;
 }
+
+const names: OptionNames<EwmaOptions> = { decayMs: true, random: true, monotonicMs: true };
 
 /** One request in eight: how much the newest end of a request counts in a node's rate of success. */
 const successStep = 1 / 8;
@@ -38,6 +47,7 @@ const leastLatencyMs = 0.001;
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala
  */
 export function ewma(options: EwmaOptions = {}): Balancer {
+  checkNames("ewma.", options, names);
   const { decayMs } = resolveNumbers("ewma.", options, {
     decayMs: { fallback: 10_000, min: 1, max: dayMs },
   });

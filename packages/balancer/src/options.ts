@@ -15,6 +15,31 @@ export interface NumberRule {
 /** One day: the bound of every time, in ms. */
 export const dayMs = 86_400_000;
 
+/** Every option of an object, by name: a list that the compiler keeps complete. */
+export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+
+/**
+ * Refuses an option that does not exist: a misspelled one would leave the default, unnoticed.
+ *
+ * @param prefix  What messages put before the names, such as `slowStart.`; empty for the outermost options.
+ * @throws {@link DiscoveryError} `INVALID`, naming it and those there are.
+ */
+export function checkNames<T extends object>(
+  prefix: string,
+  options: T,
+  names: OptionNames<T>,
+): void {
+  if (typeof options !== "object" || options === null) {
+    throw invalid(`${prefix.slice(0, -1) || "options"} must be an object, got ${show(options)}`);
+  }
+  for (const [name, value] of Object.entries(options)) {
+    if (value === undefined || Object.hasOwn(names, name)) continue;
+    const known = Object.keys(names).sort().join(", ");
+    const shown = /^\w{1,80}$/.test(name) ? name : show(name);
+    throw invalid(`${prefix}${shown} is not an option; there are ${known}`);
+  }
+}
+
 /**
  * Checks the numbers of an options object and fills in the defaults.
  *
@@ -26,9 +51,6 @@ export function resolveNumbers<Name extends string>(
   options: object,
   rules: Readonly<Record<Name, NumberRule>>,
 ): Record<Name, number> {
-  if (typeof options !== "object" || options === null) {
-    throw invalid(`${prefix.slice(0, -1)} must be an object, got ${show(options)}`);
-  }
   const given: { readonly [N in Name]?: unknown } = options;
   const numbers: Partial<Record<Name, number>> = {};
   for (const name of Object.keys(rules) as Name[]) {

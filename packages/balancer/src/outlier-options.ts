@@ -1,6 +1,14 @@
 import type { ServiceNode } from "@rollcall/core";
 
-import { dayMs, invalid, resolveClock, resolveListener, resolveNumbers } from "./options.ts";
+import {
+  checkNames,
+  dayMs,
+  invalid,
+  type OptionNames,
+  resolveClock,
+  resolveListener,
+  resolveNumbers,
+} from "./options.ts";
 
 /** A node that is left out from now on. */
 export interface Ejection {
@@ -65,8 +73,27 @@ export type OutlierSettings = {
 const million = 1_000_000;
 const share = { min: 0, max: 1, fraction: true } as const;
 
-/** @throws {@link DiscoveryError} `INVALID`, naming the first option that is out of bounds. */
+const names: OptionNames<OutlierEjectionOptions> = {
+  consecutiveFailures: true,
+  consecutiveHttpFailures: true,
+  consecutiveTcpFailures: true,
+  consecutiveTimeouts: true,
+  successRateStdevs: true,
+  successRateMinNodes: true,
+  successRateMinRequests: true,
+  intervalMs: true,
+  ejectionMs: true,
+  maxEjectionMs: true,
+  maxEjectedShare: true,
+  panicThreshold: true,
+  onEjected: true,
+  onReturned: true,
+  monotonicMs: true,
+};
+
+/** @throws {@link DiscoveryError} `INVALID`, naming the first option that does not exist or is out of bounds. */
 export function resolveOutlierOptions(options: OutlierEjectionOptions): OutlierSettings {
+  checkNames("outlierEjection.", options, names);
   const numbers = resolveNumbers("outlierEjection.", options, {
     consecutiveFailures: { fallback: 5, min: 0, max: million },
     consecutiveHttpFailures: { fallback: 0, min: 0, max: million },

@@ -1,7 +1,7 @@
 import { balancerOf } from "./algorithm.ts";
 import type { Balancer } from "./balancer.ts";
 import { LoadMember, Totals } from "./in-flight.ts";
-import { resolveRandom } from "./options.ts";
+import { checkNames, type OptionNames, resolveRandom } from "./options.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 /** Options of {@link p2c}. */
@@ -9,6 +9,8 @@ export interface P2cOptions {
   /** Uniform in [0, 1). Default `Math.random`. */
   readonly random?: (() => number) | undefined;
 }
+
+const names: OptionNames<P2cOptions> = { random: true };
 
 /**
  * Power of two choices: of two nodes drawn by weight, the less loaded. O(1) however many nodes there are.
@@ -20,6 +22,7 @@ export interface P2cOptions {
  * @see https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/load_balancers#weighted-least-request
  */
 export function p2c(options: P2cOptions = {}): Balancer {
+  checkNames("p2c.", options, names);
   const random = resolveRandom(options.random);
   const totals = new Totals();
   return balancerOf({

@@ -3,7 +3,14 @@ import type { ServiceNode } from "@rollcall/core";
 import type { Skip } from "./algorithm.ts";
 import type { Balancer, Picked } from "./balancer.ts";
 import { Ledger, type NodeState } from "./ledger.ts";
-import { dayMs, resolveClock, resolveNumbers, resolveRandom } from "./options.ts";
+import {
+  checkNames,
+  dayMs,
+  type OptionNames,
+  resolveClock,
+  resolveNumbers,
+  resolveRandom,
+} from "./options.ts";
 
 /** Options of {@link slowStart}. */
 export interface SlowStartOptions {
@@ -28,6 +35,14 @@ export interface SlowStart extends Balancer {
   readonly warming: readonly ServiceNode[];
 }
 
+const names: OptionNames<SlowStartOptions> = {
+  windowMs: true,
+  minShare: true,
+  aggression: true,
+  random: true,
+  monotonicMs: true,
+};
+
 /**
  * Gives a new node little at first and more and more, so that it can fill its caches and pools.
  *
@@ -39,6 +54,7 @@ export interface SlowStart extends Balancer {
  * @see https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start
  */
 export function slowStart(inner: Balancer, options: SlowStartOptions = {}): SlowStart {
+  checkNames("slowStart.", options, names);
   return new Starting(inner, {
     ...resolveNumbers("slowStart.", options, {
       windowMs: { fallback: 30_000, min: 1, max: dayMs },

@@ -2,7 +2,7 @@ import type { ServiceNode } from "@rollcall/core";
 
 import type { Skip } from "./algorithm.ts";
 import type { Balancer, Outcome, Picked } from "./balancer.ts";
-import { invalid, resolveNumbers, show } from "./options.ts";
+import { checkNames, invalid, type OptionNames, resolveNumbers, show } from "./options.ts";
 
 /** Options of {@link zonePreference}. */
 export interface ZonePreferenceOptions {
@@ -15,6 +15,8 @@ export interface ZonePreferenceOptions {
   readonly minNodes?: number | undefined;
 }
 
+const names: OptionNames<ZonePreferenceOptions> = { zone: true, minNodes: true };
+
 /**
  * Prefers nodes of our own zone. Others are used when our zone has none, too few, or none that is not skipped;
  * priority comes first: a node of another zone is chosen before one of a lower priority in ours.
@@ -24,6 +26,7 @@ export interface ZonePreferenceOptions {
  * @throws {@link DiscoveryError} `INVALID` when an option is out of bounds.
  */
 export function zonePreference(inner: Balancer, options: ZonePreferenceOptions): Balancer {
+  checkNames("zonePreference.", options, names);
   const { minNodes } = resolveNumbers("zonePreference.", options, {
     minNodes: { fallback: 1, min: 1, max: 1_000_000 },
   });

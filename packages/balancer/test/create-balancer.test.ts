@@ -8,6 +8,10 @@ import {
   type BalancerType,
   balancerTypes,
   createBalancer,
+  type EwmaOptions,
+  type P2cOptions,
+  type SlowStartOptions,
+  type ZonePreferenceOptions,
 } from "../src/index.ts";
 import { weighted } from "./nodes.ts";
 
@@ -102,6 +106,31 @@ describe("a wrong option is refused with its name, what it must be, and what it 
       "chash",
       { outlierEjection: wrong(null) as unknown as Record<string, never> },
       "outlierEjection must be an object, got null",
+    ],
+    [
+      "chash",
+      { outlierEjecton: {} } as BalancerOptions,
+      "outlierEjecton is not an option; there are ewma, outlierEjection, p2c, slowStart, zonePreference",
+    ],
+    [
+      "ewma",
+      { ewma: { decay: 5 } as EwmaOptions },
+      "ewma.decay is not an option; there are decayMs, monotonicMs, random",
+    ],
+    [
+      "p2c",
+      { p2c: { rng: Math.random } as P2cOptions },
+      "p2c.rng is not an option; there are random",
+    ],
+    [
+      "roundrobin",
+      { slowStart: { window: 5 } as SlowStartOptions },
+      "slowStart.window is not an option; there are aggression, minShare, monotonicMs, random, windowMs",
+    ],
+    [
+      "roundrobin",
+      { zonePreference: { zone: "a", "min\nNodes": 2 } as ZonePreferenceOptions },
+      'zonePreference."min\\nNodes" is not an option; there are minNodes, zone',
     ],
   ])("%s %j", (type, options, reason) => {
     assert.throws(
