@@ -49,7 +49,7 @@ export interface Attempt {
   done(outcome: AttemptOutcome, elapsedMs: number): void;
 }
 
-/** Deadlines of one attempt and of the whole exchange, in ms. */
+/** Deadlines of one attempt, in ms; each above 0. */
 export interface ForwardTimeouts {
   /** Until the TCP (and TLS) connection stands. */
   readonly connectMs: number;
@@ -69,7 +69,7 @@ export interface Forward {
   /** `pass`: the client's Host. `node`: the node's name and port. Otherwise this very value. */
   readonly host: "pass" | "node" | { readonly value: string };
   readonly timeouts: ForwardTimeouts;
-  /** How many further nodes may be tried after the first. */
+  /** How many further nodes may be tried after the first; 0 or more. */
   readonly retries: number;
   /** No new attempt starts later than this after the first, in ms; 0 means no bound. */
   readonly retryTimeoutMs: number;
@@ -231,13 +231,14 @@ export interface Proxy {
    * Sets everything in {@link ProxySettings} anew, what is left out to its default. Clients that are connected
    * keep what they came under, except for what regards connections to nodes.
    *
-   * @throws RangeError that names what is wrong; nothing changed then.
+   * @throws TypeError or RangeError that names what is wrong; nothing changed then.
    */
   configure(settings: ProxySettings): void;
   /**
    * Opens one more listener; resolves with the bound address (port 0 picks a free one).
    *
    * @throws TypeError  When a certificate or key cannot be used: says which.
+   * @throws Error  After {@link close}.
    */
   listen(options: ListenOptions): Promise<ListenAddress>;
   /**

@@ -23,6 +23,7 @@ import { type HeadLimits, RequestScan } from "./http1/request-scan.ts";
 import { ResponseScan } from "./http1/response-scan.ts";
 import { type FullLimits, fullLimits } from "./limits.ts";
 import { Listener, type ListenerEvents } from "./listener.ts";
+import { checkOptions, checkSettings } from "./option-checks.ts";
 import type { BudgetLimits } from "./node/connection-budget.ts";
 import type { DialRules } from "./node/dial.ts";
 import type { NodeParts } from "./node/node-connection.ts";
@@ -37,6 +38,7 @@ const sweepMs = 100;
 /**
  * Makes a reverse proxy that asks `options.route` where each request goes. Quiet until `listen`.
  *
+ * @throws TypeError or RangeError that names the option that cannot be used, what it must be and what it is.
  * @see {@link ProxyOptions} for bounds and defaults.
  */
 export function createProxy(options: ProxyOptions): Proxy {
@@ -64,6 +66,7 @@ class Engine implements Proxy {
   #onEmpty: (() => void)[] = [];
 
   constructor(options: ProxyOptions) {
+    checkOptions(options);
     this.#options = options;
     this.#errors = new CallbackErrors(options.onError);
     const limits = fullLimits(options);
@@ -81,6 +84,7 @@ class Engine implements Proxy {
   }
 
   configure(settings: ProxySettings): void {
+    checkSettings(settings);
     const limits = fullLimits(settings);
     this.#parts = this.#makeParts(settings, limits, this.#parts.pools);
     this.#limits = limits;
@@ -95,6 +99,7 @@ class Engine implements Proxy {
   }
 
   async listen({ host, port, tls }: ListenOptions): Promise<ListenAddress> {
+    if (this.#closing) throw new Error("the proxy is closed, and listens no more");
     const listener = new Listener(tls, this.#ticketSecret, this.#reads.enabled, this.#events);
     const { reusePort = false } = this.#options;
     const bound = await listener.open({ host, port }, reusePort);

@@ -222,6 +222,7 @@ export class Attempts implements NodeWaiter {
     let attempt: Attempt | undefined;
     try {
       attempt = forward.pick(this.tried);
+      if (attempt !== undefined) checkAttempt(attempt);
     } catch (error) {
       this.#parts.errors.report(error, "pick");
       return "failed";
@@ -234,6 +235,12 @@ export class Attempts implements NodeWaiter {
     this.#currentSinceMs = nowMs;
     return attempt.node;
   }
+}
+
+/** @throws TypeError  When it is none, such as a promise of one. */
+function checkAttempt(attempt: Attempt): void {
+  if (attempt.node !== undefined && typeof attempt.done === "function") return;
+  throw new TypeError("pick must answer { node, done } or undefined");
 }
 
 const busy: Failure = {

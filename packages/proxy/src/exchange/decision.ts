@@ -9,10 +9,13 @@ export interface Decided {
   undecided(error: unknown): void;
 }
 
+/** What is wrong with an answer that is neither. */
+export const noDecision = 'route must answer { kind: "forward", … } or { kind: "reply", … }';
+
 /** Asks where a head goes. The answer is told at once when it is there at once. */
 export function decide(route: ProxyOptions["route"], head: ReceivedHead, who: Decided): void {
   try {
-    const decision = route(head);
+    const decision = answered(route(head));
     if ("then" in decision) void decideLater(decision, who);
     else who.decided(decision, true);
   } catch (error) {
@@ -20,9 +23,14 @@ export function decide(route: ProxyOptions["route"], head: ReceivedHead, who: De
   }
 }
 
+function answered<T>(decision: T): T {
+  if (typeof decision === "object" && decision !== null) return decision;
+  throw new TypeError(noDecision);
+}
+
 async function decideLater(decision: Promise<Forward | Reply>, who: Decided): Promise<void> {
   try {
-    who.decided(await decision, false);
+    who.decided(answered(await decision), false);
   } catch (error) {
     who.undecided(error);
   }

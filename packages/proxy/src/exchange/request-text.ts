@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 
 import type { Forward, UpstreamNode } from "../contract.ts";
+import { noDecision } from "./decision.ts";
 import { isHost } from "../http1/request-target.ts";
 import { isBodiless } from "../http1/methods.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
@@ -37,16 +38,26 @@ const sendableTarget = /^(?:\/[!"$-~]*|\*)$/;
 
 /**
  * What a program puts together may hold what a client wrote, and a character above latin1 may become the end of a
- * line.
+ * line. A time that is none would never be over.
  *
- * @throws TypeError  When the target or the host could be read as more than that.
+ * @throws TypeError  When it cannot be followed, or the target or the host could be read as more than that.
  */
-export function checkForward({ target, host }: Forward): void {
+export function checkForward(forward: Forward): void {
+  const { kind, target, host, timeouts, retries } = forward;
+  if (kind !== "forward") throw new TypeError(noDecision);
+  if (typeof forward.pick !== "function")
+    throw new TypeError("a forward's pick must be a function");
+  if (!(timeouts?.connectMs > 0 && timeouts.sendMs > 0 && timeouts.readMs > 0)) {
+    throw new TypeError("a forward's timeouts must be connectMs, sendMs and readMs, each above 0");
+  }
+  if (!(retries >= 0)) throw new TypeError("a forward's retries must be 0 or more");
   if (target !== undefined && !sendableTarget.test(target)) {
     throw new TypeError("a forward's target must be a path of visible ASCII characters without #");
   }
-  if (typeof host === "object" && !isHost(host.value)) {
-    throw new TypeError("a forward's host must be a name or an address, perhaps with a port");
+  if (host !== "pass" && host !== "node" && !isHost(host?.value ?? " ")) {
+    throw new TypeError(
+      'a forward\'s host must be "pass", "node", or { value } of a name or an address, perhaps with a port',
+    );
   }
 }
 

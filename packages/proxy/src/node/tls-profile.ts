@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import {
   checkServerIdentity,
@@ -22,6 +22,10 @@ export class TlsProfile {
     this.id = digest(tls);
     this.#tls = tls;
     const { ca, cert, key } = tls;
+    // A secure context would silently leave out what it cannot read, and trust nobody.
+    if (ca !== undefined && !isCertificate(ca)) {
+      throw new TypeError("TLS towards nodes: ca must be PEM: the text of the file, not its name");
+    }
     try {
       this.#context = createSecureContext({ ca, cert, key, minVersion: "TLSv1.2" });
     } catch (error) {
@@ -64,6 +68,14 @@ export class TlsProfiles {
       this.#byObject.set(tls, profile);
     }
     return profile;
+  }
+}
+
+function isCertificate(pem: string | Buffer): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
   }
 }
 
