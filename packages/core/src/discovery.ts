@@ -1,4 +1,5 @@
 import { type Clock, systemClock } from "./adapter/clock.ts";
+import { optionChecks, show } from "./adapter/option-checks.ts";
 import { Cell, type CellOptions } from "./cell.ts";
 import { DiskCopy } from "./disk-copy.ts";
 import { DiskStore } from "./disk-store.ts";
@@ -115,12 +116,21 @@ export function createDiscovery(registry: Registry, options: DiscoveryOptions = 
   };
 }
 
-function resolve(registry: Registry, options: DiscoveryOptions): CellOptions {
+function resolve(registry: Registry, given: DiscoveryOptions): CellOptions {
+  const { section, callback, invalid } = optionChecks(registry.name, "create discovery");
+  const options = section<DiscoveryOptions>("options", given, {
+    protection: true,
+    snapshotDir: true,
+    snapshotMaxAgeMs: true,
+    snapshotDelayMs: true,
+    backoff: true,
+    refusedMs: true,
+    readTimeoutMs: true,
+    clock: true,
+    random: true,
+  });
+  const backoff = section("backoff", options.backoff, { baseMs: true, capMs: true });
   const { protection, snapshotDir } = options;
-  const refuse = (reason: string): never => {
-    const operation = "create discovery";
-    throw new DiscoveryError({ code: "INVALID", registry: registry.name, operation, reason });
-  };
   const check = (
     field: string,
     value: number | undefined,
@@ -129,15 +139,17 @@ function resolve(registry: Registry, options: DiscoveryOptions): CellOptions {
   ): number => {
     const chosen = value ?? fallback;
     if (typeof chosen !== "number" || !(chosen >= leastMs)) {
-      refuse(`${field} must be a number of ms >= ${leastMs}, got ${String(chosen)}`);
+      throw invalid(`${field} must be a number of ms >= ${leastMs}, got ${show(chosen)}`);
     }
     return chosen;
   };
   if (protection !== undefined && protection !== "off" && typeof protection !== "object") {
-    refuse(`protection must be "off" or an object, got ${String(protection)}`);
+    throw invalid(`protection must be "off" or an object, got ${show(protection)}`);
   }
+  const held = protection === "off" ? undefined : protection;
+  section("protection", held, { windowMs: true, returnMs: true });
   if (snapshotDir !== undefined && (typeof snapshotDir !== "string" || snapshotDir === "")) {
-    refuse("snapshotDir must be the path of a directory, a string that is not empty");
+    throw invalid("snapshotDir must be the path of a directory, a string that is not empty");
   }
   check("snapshotDelayMs", options.snapshotDelayMs, 200);
   check("snapshotMaxAgeMs", options.snapshotMaxAgeMs, 0);
@@ -146,17 +158,17 @@ function resolve(registry: Registry, options: DiscoveryOptions): CellOptions {
       protection === "off"
         ? undefined
         : Object.freeze({
-            windowMs: check("protection.windowMs", protection?.windowMs, 60_000, 1),
-            returnMs: check("protection.returnMs", protection?.returnMs, registry.traits.returnMs),
+            windowMs: check("protection.windowMs", held?.windowMs, 60_000, 1),
+            returnMs: check("protection.returnMs", held?.returnMs, registry.traits.returnMs),
           }),
     backoff: Object.freeze({
       // No wait at all would make a registry that is down a hot loop.
-      baseMs: check("backoff.baseMs", options.backoff?.baseMs, 100, 1),
-      capMs: check("backoff.capMs", options.backoff?.capMs, 30_000, 1),
+      baseMs: check("backoff.baseMs", backoff.baseMs, 100, 1),
+      capMs: check("backoff.capMs", backoff.capMs, 30_000, 1),
     }),
     refusedMs: check("refusedMs", options.refusedMs, 30_000, 1),
     readTimeoutMs: check("readTimeoutMs", options.readTimeoutMs, 10_000, 1),
     clock: options.clock ?? systemClock,
-    random: options.random ?? Math.random,
+    random: callback("random", options.random, Math.random),
   });
 }

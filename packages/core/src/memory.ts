@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 
 import { keepRegistered } from "./adapter/keep-registered.ts";
 import { latch } from "./adapter/latch.ts";
+import { optionChecks } from "./adapter/option-checks.ts";
 import { RegistryLifetime } from "./adapter/registry-lifetime.ts";
 import { DiscoveryError } from "./error.ts";
 import {
@@ -74,7 +75,13 @@ class MemoryRegistry implements Registry {
   readonly #options: MemoryRegistryOptions;
   readonly #life: RegistryLifetime;
 
-  constructor(options: MemoryRegistryOptions) {
+  constructor(given: MemoryRegistryOptions) {
+    const options = optionChecks("memory").section<MemoryRegistryOptions>("options", given, {
+      name: true,
+      backend: true,
+      ttlMs: true,
+      random: true,
+    });
     this.#options = options;
     this.name = options.name ?? "memory";
     this.#life = new RegistryLifetime(this.name);

@@ -335,6 +335,11 @@ describe("bad input is refused at once, by name", () => {
       [{ snapshotDelayMs: -1 }, /snapshotDelayMs/],
       [{ snapshotDir: "" }, /snapshotDir/],
       [{ snapshotDir: 7 }, /snapshotDir/],
+      [{ random: 7 }, /random must be a function/],
+      [{ snapshotdir: "x" }, /snapshotdir is not an option; there are .*snapshotDir/],
+      [{ backoff: { maxMs: 1 } }, /backoff\.maxMs is not an option; there are baseMs, capMs/],
+      [{ protection: { forMs: 1 } }, /protection\.forMs is not an option/],
+      [null, /options must be an object/],
     ];
     for (const [options, message] of bad) {
       assert.throws(

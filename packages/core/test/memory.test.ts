@@ -97,6 +97,7 @@ describe("records", () => {
     assert.throws(() => registry.register(input, { scope: { dc: "x" } }), isCode("INVALID"));
     assert.throws(() => registry.register(input, { ttlMs: 0 }), isCode("INVALID"));
     assert.throws(() => registry.register({ ...input, port: 0 }), isCode("INVALID"));
+    assert.throws(() => memoryRegistry({ ttl: 1 } as object), isCode("INVALID"));
   });
 });
 

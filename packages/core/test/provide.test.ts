@@ -90,6 +90,11 @@ describe("coming", () => {
     ["an abort", { signal: AbortSignal.abort(new Error("enough")) }, /^Error: enough$/],
     ["a bad node", { node: { ...node, host: "" } }, /host/],
     ["a bad time", { stopTimeoutMs: -1 }, /stopTimeoutMs must be a number of ms >= 0, got -1/],
+    [
+      "an option that does not exist",
+      { stopTimeout: 5 } as object,
+      /stopTimeout is not an option; there are /,
+    ],
     ["another bad time", { propagationMs: Number.NaN }, /propagationMs must be .* got NaN/],
   ];
   test.each(failures)("%s leaves nothing", async (_what, options, message) => {

@@ -68,10 +68,13 @@ export interface OptionChecks {
   readonly invalid: (reason: string) => DiscoveryError;
 }
 
-/** @param registry  Type of the registry, for errors: its name is an option itself. */
-export function optionChecks(registry: string): OptionChecks {
+/**
+ * @param registry  For errors; type of the registry where its name is an option itself.
+ * @param operation  For errors. Default `read options`.
+ */
+export function optionChecks(registry: string, operation = "read options"): OptionChecks {
   const invalid = (reason: string): DiscoveryError =>
-    new DiscoveryError({ code: "INVALID", registry, operation: "read options", reason });
+    new DiscoveryError({ code: "INVALID", registry, operation, reason });
 
   const section: OptionChecks["section"] = (field, value, names) => {
     if (value === undefined) return {};

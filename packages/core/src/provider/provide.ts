@@ -2,6 +2,7 @@ import type { Server } from "node:http";
 
 import { type Clock, sleep, systemClock } from "../adapter/clock.ts";
 import { holdProcess } from "../adapter/live-value.ts";
+import { optionChecks } from "../adapter/option-checks.ts";
 import { orAborted } from "../adapter/or-aborted.ts";
 import { DiscoveryError } from "../error.ts";
 import { defineNode, type NodeInput } from "../node.ts";
@@ -108,7 +109,24 @@ async function register(node: NodeInput, options: ProvideOptions): Promise<Regis
 }
 
 /** Before anything starts. The registry checks the node again, by its own bounds. */
-function check({ registry, node, propagationMs = 0, stopTimeoutMs = 0 }: ProvideOptions): void {
+function check(options: ProvideOptions): void {
+  const { registry, node, propagationMs = 0, stopTimeoutMs = 0, listen } = options;
+  const { section } = optionChecks(registry.name, "provide");
+  section<ProvideOptions>("options", options, {
+    registry: true,
+    node: true,
+    listen: true,
+    warmUp: true,
+    stopOn: true,
+    propagationMs: true,
+    stopTimeoutMs: true,
+    scope: true,
+    ttlMs: true,
+    signal: true,
+    clock: true,
+    random: true,
+  });
+  section("listen", listen, { host: true, port: true });
   defineNode({ ...node, port: node.port ?? 1 });
   for (const [field, value] of Object.entries({ propagationMs, stopTimeoutMs })) {
     if (typeof value === "number" && value >= 0) continue;
