@@ -3,6 +3,16 @@ import { STATUS_CODES } from "node:http";
 import type { CallbackErrors } from "./callback-errors.ts";
 import type { FailureReason, ProxyFailure, ProxyOptions, Reply } from "./contract.ts";
 
+/** Names of RFC 9110 for which Node still has older ones. */
+const renamed: Readonly<Record<number, string>> = {
+  413: "Content Too Large",
+  422: "Unprocessable Content",
+};
+
+function reasonPhrase(status: number): string {
+  return renamed[status] ?? STATUS_CODES[status] ?? "Unknown";
+}
+
 /** The status of each failure. */
 export const failureStatus: Readonly<Record<FailureReason, number>> = {
   bad_request: 400,
@@ -38,7 +48,7 @@ export function refusal(status: number, detail: string): ProxyFailure {
 
 /** The answer when nobody shaped another: JSON with a stable code. */
 export function defaultReply(failure: ProxyFailure): Reply {
-  const text = STATUS_CODES[failure.status] ?? "Error";
+  const text = reasonPhrase(failure.status);
   return {
     kind: "reply",
     status: failure.status,
@@ -100,7 +110,7 @@ export function sendable(reply: Reply): Reply {
  */
 export function replyText(reply: Reply, withBody: boolean, connection: string): string {
   const body = Buffer.from(reply.body, "utf8");
-  let head = `HTTP/1.1 ${reply.status} ${STATUS_CODES[reply.status] ?? "Unknown"}\r\n`;
+  let head = `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\n`;
   for (const [name, value] of Object.entries(reply.headers)) head += `${name}: ${value}\r\n`;
   // RFC 9110 §8.6, §15.3.5: neither a length nor a body.
   if (reply.status === 204 || reply.status === 304) return `${head}${connection}\r\n`;

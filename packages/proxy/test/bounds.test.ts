@@ -154,6 +154,7 @@ describe("bodies", () => {
     const answer = await talk(address, bytes, (all) => all.endsWith("bytes\n"));
     assert.ok(answer.startsWith(`HTTP/1.1 ${status} `), answer);
     assert.match(answer, status === 200 ? /5 bytes\n$/ : /^connection: close\r$/im);
+    if (status === 413) assert.match(answer, /^HTTP\/1\.1 413 Content Too Large\r\n/);
     assert.equal(seen.length, status === 200 ? 1 : 0);
   });
 
