@@ -227,7 +227,7 @@ describeOwnConsul("servers of different datacentres", () => {
     await using registry = consulRegistry({ ...quick, servers: [first.url, second.url] });
     await until(
       async () => {
-        const { nodes } = await registry.read({ service: "web" }, AbortSignal.timeout(5_000));
+        const { nodes } = await registry.read({ service: "web" }, AbortSignal.timeout(30_000));
         return nodes.length === 2;
       },
       { what: "both" },

@@ -271,14 +271,14 @@ describe("what is asked for", () => {
     await using consul = await scripted({ index: 1, body: [entry("a")] });
     await using registry = consulRegistry({ ...quick, servers: consul.url, datacenter: "dc1" });
     const scope = { dc: "dc2", namespace: "n", partition: "p" };
-    await registry.read({ service: "web", scope }, AbortSignal.timeout(5_000));
+    await registry.read({ service: "web", scope }, AbortSignal.timeout(30_000));
     assert.equal(consul.reads[0]?.query.toString(), "dc=dc2&ns=n&partition=p");
   });
 
   test("one answer is never that of a cache", async () => {
     await using consul = await scripted({ index: 1, body: [entry("a")] });
     await using registry = consulRegistry({ ...quick, servers: consul.url, cached: true });
-    await registry.read({ service: "web" }, AbortSignal.timeout(5_000));
+    await registry.read({ service: "web" }, AbortSignal.timeout(30_000));
     assert.equal(consul.reads[0]?.query.has("cached"), false);
   });
 
@@ -288,7 +288,7 @@ describe("what is asked for", () => {
     );
     await using registry = consulRegistry({ ...quick, servers: consul.url, skipServices: ["web"] });
     assert.deepEqual(await registry.services(), ["api"]);
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(30_000);
     assert.deepEqual((await registry.read({ service: "web" }, signal)).nodes, []);
     assert.equal(consul.reads.length, 0);
     const stop = new AbortController();
@@ -467,7 +467,7 @@ describe("stale reads", () => {
     assert.deepEqual(sets, ["old"]);
     assert.match(String(error), /knows of no leader/);
     await using registry = consulRegistry(options);
-    const signal = AbortSignal.timeout(5_000);
+    const signal = AbortSignal.timeout(30_000);
     await assert.rejects(registry.read({ service: "web" }, signal), /knows of no leader/);
     body = [];
     assert.deepEqual((await follow(options, 9)).sets, []);

@@ -207,7 +207,7 @@ describe("an answer that is what it should be", () => {
   test("an application that is not there is empty", async () => {
     await using fake = await startFake();
     await using registry = eurekaRegistry({ servers: fake.url });
-    expect(await registry.read({ service: "a" }, AbortSignal.timeout(5_000))).toEqual({
+    expect(await registry.read({ service: "a" }, AbortSignal.timeout(30_000))).toEqual({
       nodes: [],
     });
     expect(fake.requests).toEqual(["GET /apps/A"]);

@@ -1,30 +1,29 @@
 import { conformance } from "@rollcall/conformance";
-import { type EurekaServer, startEurekaServer } from "@rollcall/eureka-server";
-import { afterAll, beforeAll, describe, test } from "vitest";
+import { startEurekaServer } from "@rollcall/eureka-server";
+import { describe, test } from "vitest";
 
 import { eurekaSubject } from "./eureka-subject.ts";
 
-let server: EurekaServer;
-
-beforeAll(async () => {
-  server = await startEurekaServer({
-    exactLeases: true,
-    evictionIntervalMs: 50,
-    credentials: { username: "someone", password: "p@ss/word" },
-  });
-});
-
-afterAll(() => server.close());
-
+// Each test has a server of its own, so they need not wait for each other, and leases and timeouts can be long enough for
+// a machine that has more to do.
 conformance(
-  { describe, test },
+  { describe, test: test.concurrent },
   eurekaSubject({
     name: "eureka-server",
-    timing: { ttlMs: 1_000, expiryMs: 5_000, propagationMs: 10_000, noticeMs: 8_000 },
-    server: () => ({
-      url: server.url.replace("//", "//someone:p%40ss%2Fword@"),
-      wipe: () => server.wipe(),
-    }),
+    timing: { ttlMs: 3_000, expiryMs: 10_000, propagationMs: 15_000, noticeMs: 15_000 },
+    options: { timeouts: { connectMs: 1_000, sendMs: 500, readMs: 2_000 } },
+    async server() {
+      const server = await startEurekaServer({
+        exactLeases: true,
+        evictionIntervalMs: 50,
+        credentials: { username: "someone", password: "p@ss/word" },
+      });
+      return {
+        url: server.url.replace("//", "//someone:p%40ss%2Fword@"),
+        wipe: () => server.wipe(),
+        stop: () => server.close(),
+      };
+    },
     canWipe: true,
     hasLogin: true,
   }),

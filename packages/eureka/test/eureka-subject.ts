@@ -21,13 +21,15 @@ export interface SubjectServer {
   /** Forgets everything; left out where others use the server too. */
   readonly wipe?: (() => void | Promise<void>) | undefined;
   readonly tls?: RawTls | undefined;
+  /** Ends it together with its bed; left out where it serves others too. */
+  readonly stop?: (() => Promise<void>) | undefined;
 }
 
 /** Options of {@link eurekaSubject}. */
 export interface EurekaSubjectOptions {
   readonly name: string;
   readonly timing: Timing;
-  readonly server: () => SubjectServer;
+  readonly server: () => SubjectServer | Promise<SubjectServer>;
   readonly canWipe: boolean;
   /** Whether the server refuses wrong credentials. */
   readonly hasLogin: boolean;
@@ -59,7 +61,7 @@ export function eurekaSubject(given: EurekaSubjectOptions): Subject {
       ...(hasLogin ? {} : { credentials: "the server asks for none" }),
     },
     child: { module: new URL("./child.ts", import.meta.url).href, export: "registryFor" },
-    open: () => openBed(server(), options, canWipe),
+    open: async () => openBed(await server(), options, canWipe),
   };
 }
 
@@ -106,6 +108,7 @@ async function openBed(
     link,
     async [Symbol.asyncDispose]() {
       await Promise.all(proxies.map((proxy) => proxy.close()));
+      await server.stop?.();
     },
   };
 }

@@ -405,7 +405,7 @@ test("what is watched is what is read, through many random changes", async () =>
     }
     if (round % 10 !== 9) continue;
     for (const [index, one] of services.entries()) {
-      const { nodes } = await registry.read({ service: one }, AbortSignal.timeout(5_000));
+      const { nodes } = await registry.read({ service: one }, AbortSignal.timeout(30_000));
       const byId = new Map(nodes.map((node) => [node.id, node]));
       await until(
         () => {

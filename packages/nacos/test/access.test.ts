@@ -47,7 +47,7 @@ async function withAccess(
     resolved,
     heard: server.heard,
     pass: (ms) => (nowMs += ms),
-    token: async () => (await access.identity(first, key, AbortSignal.timeout(5_000))).token,
+    token: async () => (await access.identity(first, key, AbortSignal.timeout(30_000))).token,
   });
   access.close();
   await exchange.close();

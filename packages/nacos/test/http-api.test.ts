@@ -15,7 +15,7 @@ function over(servers: string | readonly string[], options: Partial<NacosOptions
 }
 
 async function ports(registry: Registry): Promise<number[]> {
-  const { nodes } = await registry.read({ service: "orders" }, AbortSignal.timeout(5_000));
+  const { nodes } = await registry.read({ service: "orders" }, AbortSignal.timeout(30_000));
   return nodes.map(({ port }) => port);
 }
 

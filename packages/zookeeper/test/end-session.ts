@@ -9,7 +9,7 @@ import { openSocket } from "../src/client/socket.ts";
  */
 export async function endSession(port: number, id: bigint): Promise<void> {
   const server = { host: "127.0.0.1", port };
-  const socket = await openSocket(server, undefined, AbortSignal.timeout(5_000));
+  const socket = await openSocket(server, undefined, AbortSignal.timeout(30_000));
   const connection = new Connection(socket, {
     registry: "test",
     server: `127.0.0.1:${port}`,
