@@ -19,8 +19,8 @@ export function memorySubject(options: MemorySubjectOptions = {}): Subject {
   const timing: Timing = {
     ttlMs: 1_500,
     expiryMs: 10_000,
-    propagationMs: 10_000,
-    noticeMs: 3_000,
+    propagationMs: 20_000,
+    noticeMs: 5_000,
     ...options.timing,
   };
   const connect = (backend: MemoryBackend): Registry =>

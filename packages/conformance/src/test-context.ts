@@ -21,6 +21,9 @@ import { until, within } from "./waiting.ts";
 /** How long a disposal may take before the test fails for it, in ms. */
 const disposeDeadlineMs = 20_000;
 
+/** A lease for what is not about leases: one that a busy machine does not let run out. */
+export const steady: RegisterOptions = { ttlMs: 30_000 };
+
 /** What one test works with; everything made through it is disposed when the test ends. */
 export class TestContext implements AsyncDisposable {
   readonly subject: Subject;
@@ -84,14 +87,15 @@ export class TestContext implements AsyncDisposable {
     return { service: this.service, id, host: "127.0.0.1", port: this.#ports, ...fields };
   }
 
-  /** Registers with the subject's shortest lease. */
+  /** Registers, with the subject's shortest lease unless another is given. */
   async register(
     registry: Registry,
     node: NodeInput,
     options: RegisterOptions = {},
   ): Promise<Registration> {
-    const { ttlMs, expiryMs } = this.timing;
-    return within("the registration", expiryMs, registry.register(node, { ttlMs, ...options }));
+    const { ttlMs, expiryMs, propagationMs } = this.timing;
+    const registering = registry.register(node, { ttlMs, ...options });
+    return within("the registration", expiryMs + propagationMs, registering);
   }
 
   /** Stores other people's records, one node each. */

@@ -10,7 +10,7 @@ conformance(
   { describe, test: test.concurrent },
   eurekaSubject({
     name: "eureka-server",
-    timing: { ttlMs: 3_000, expiryMs: 10_000, propagationMs: 15_000, noticeMs: 15_000 },
+    timing: { ttlMs: 3_000, expiryMs: 10_000, propagationMs: 20_000, noticeMs: 20_000 },
     options: { timeouts: { connectMs: 1_000, sendMs: 500, readMs: 2_000 } },
     async server() {
       const server = await startEurekaServer({

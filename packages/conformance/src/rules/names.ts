@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { ServiceQuery } from "@rollcall/core";
 
 import type { RuleTest } from "../rule.ts";
-import { idsOf, type TestContext } from "../test-context.ts";
+import { idsOf, steady, type TestContext } from "../test-context.ts";
 
 /** What the suite appends to a service name: neighbours of it, and whatever may need escaping. */
 export const nameEndings: readonly string[] = [
@@ -37,7 +37,7 @@ export const nameTests: readonly RuleTest[] = [
       const registry = context.connect();
       await Promise.all(
         names.map((name, index) =>
-          context.register(registry, context.node(`node-${index}`, { service: name })),
+          context.register(registry, context.node(`node-${index}`, { service: name }), steady),
         ),
       );
       for (const [index, name] of names.entries()) {
@@ -88,9 +88,9 @@ export const nameTests: readonly RuleTest[] = [
     async run(context) {
       const { service, subject } = context;
       const registry = context.connect();
-      await context.register(registry, context.node("node-1"));
+      await context.register(registry, context.node("node-1"), steady);
       const upper = service.toUpperCase();
-      await context.register(registry, context.node("node-2", { service: upper }));
+      await context.register(registry, context.node("node-2", { service: upper }), steady);
       const expected = subject.caseSensitive === false ? ["node-1", "node-2"] : ["node-2"];
       await context.seen("the second node", async () => {
         assert.deepEqual(idsOf(await context.read(registry, upper)), expected);
@@ -116,7 +116,7 @@ export const nameTests: readonly RuleTest[] = [
         code: "INVALID",
       });
       for (const [index, scope] of (subject.scopes ?? []).entries()) {
-        await context.register(registry, context.node(`node-${index}`), { scope });
+        await context.register(registry, context.node(`node-${index}`), { ...steady, scope });
       }
       for (const [index, scope] of (subject.scopes ?? []).entries()) {
         const query: ServiceQuery = { service, scope };

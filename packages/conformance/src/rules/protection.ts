@@ -4,7 +4,7 @@ import type { Registration } from "@rollcall/core";
 
 import { delegate } from "../delegate.ts";
 import type { RuleTest } from "../rule.ts";
-import { idsOf } from "../test-context.ts";
+import { idsOf, steady } from "../test-context.ts";
 import { throughout, until } from "../waiting.ts";
 
 /** R3: a sudden loss is held until a read confirms it. */
@@ -95,7 +95,7 @@ export const protectionTests: readonly RuleTest[] = [
       const ids = ["node-1", "node-2", "node-3", "node-4"];
       const registrations: Registration[] = [];
       for (const id of ids) {
-        registrations.push(await context.register(registry, context.node(id)));
+        registrations.push(await context.register(registry, context.node(id), steady));
       }
       const view = await context.view(context.connect(), { protection: {} });
       await context.shows(view, ids);

@@ -10,7 +10,7 @@ import {
 } from "@rollcall/core";
 
 import type { RuleTest } from "../rule.ts";
-import { nodeOf, type TestContext } from "../test-context.ts";
+import { nodeOf, steady, type TestContext } from "../test-context.ts";
 
 /** R19: what `traits.keeps` promises comes back as it was given. */
 export const roundTripTests: readonly RuleTest[] = [
@@ -93,7 +93,7 @@ async function roundTrips(
 ): Promise<void> {
   const registry = context.connect();
   const registered: Registration[] = [];
-  for (const input of inputs) registered.push(await context.register(registry, input));
+  for (const input of inputs) registered.push(await context.register(registry, input, steady));
   const reader: Registry = context.connect();
   await context.seen("the nodes as they were given", async () => {
     const nodes = await context.read(reader);

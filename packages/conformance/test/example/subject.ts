@@ -8,7 +8,7 @@ import { type ExampleServer, goodToken, startExampleServer } from "./server.ts";
 export const exampleSubject: Subject = {
   name: "example",
   traits: exampleTraits,
-  timing: { ttlMs: 3_000, expiryMs: 10_000, propagationMs: 10_000, noticeMs: 8_000 },
+  timing: { ttlMs: 3_000, expiryMs: 10_000, propagationMs: 20_000, noticeMs: 20_000 },
   lacks: { tokens: "the token does not expire", reset: "a poll has no place to lose" },
   child: { module: new URL("./registry.ts", import.meta.url).href, export: "exampleRegistry" },
   open,
