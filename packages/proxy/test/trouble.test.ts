@@ -6,7 +6,17 @@ import { connect, type Socket } from "node:net";
 import { describe, test } from "vitest";
 
 import { createProxy } from "../src/index.ts";
-import { bodyOf, forwardTo, get, httpNode, proxyWith, rawNode, talk, until } from "./wire.ts";
+import {
+  bodyOf,
+  deadNode,
+  forwardTo,
+  get,
+  httpNode,
+  proxyWith,
+  rawNode,
+  talk,
+  until,
+} from "./wire.ts";
 
 describe("trouble", () => {
   test("a node that is silent is a 504 and a timeout", async () => {
@@ -35,6 +45,36 @@ describe("trouble", () => {
     assert.match(await talk(address, get("/silent")), /^HTTP\/1\.1 504 /);
     assert.equal(asked, 2);
     assert.deepEqual(outcomes, ["ok", "timeout"]);
+  });
+
+  test.each([
+    [0, 200],
+    [50, 502],
+    [60_000, 200],
+  ])(
+    "retryTimeoutMs %i: a first try that took longer ends in %i",
+    async (retryTimeoutMs, status) => {
+      await using slow = await rawNode((socket) => {
+        socket.on("data", () => setTimeout(() => socket.resetAndDestroy(), 150));
+      });
+      await using node = await httpNode((_request, response) => response.end("ok"));
+      const address = await proxyWith({
+        route: () => forwardTo([slow, node], [], { retryTimeoutMs }),
+      });
+      assert.ok((await talk(address, get("/"))).startsWith(`HTTP/1.1 ${status} `));
+    },
+  );
+
+  test("retryTimeoutMs counts from the first try, however long the decision took", async () => {
+    await using node = await httpNode((_request, response) => response.end("ok"));
+    const nodes = [await deadNode(), node];
+    const address = await proxyWith({
+      route: async () => {
+        await new Promise((resolve) => setTimeout(resolve, 1_000));
+        return forwardTo(nodes, [], { retryTimeoutMs: 900 });
+      },
+    });
+    assert.match(await talk(address, get("/")), /^HTTP\/1\.1 200 /);
   });
 
   test("a node that takes no more of the body is a 504 after sendMs", async () => {

@@ -26,13 +26,14 @@ const noNodes: readonly UpstreamNode[] = Object.freeze([]);
 export class Attempts implements NodeWaiter {
   readonly #parts: EngineParts;
   readonly #forward: Forward;
-  readonly #startedAtMs: number;
   readonly #deadline: Deadline;
   readonly #isRepeatable: boolean;
   readonly #user: AttemptsUser;
   readonly #profile: TlsProfile;
   #further: number;
   #tried: UpstreamNode[] | undefined;
+  /** When the first try began, on the monotonic clock. */
+  #firstAtMs = 0;
   #current: Attempt | undefined;
   #currentSinceMs = 0;
   #pool: NodePool | undefined;
@@ -43,21 +44,18 @@ export class Attempts implements NodeWaiter {
   sent = 0;
 
   /**
-   * @param startedAtMs  When the request came, on the monotonic clock.
    * @param isRepeatable  Whether it can be sent again when it is unclear whether it arrived.
    * @throws TypeError  When the forward's TLS cannot be used.
    */
   constructor(
     parts: EngineParts,
     forward: Forward,
-    startedAtMs: number,
     deadline: Deadline,
     isRepeatable: boolean,
     user: AttemptsUser,
   ) {
     this.#parts = parts;
     this.#forward = forward;
-    this.#startedAtMs = startedAtMs;
     this.#deadline = deadline;
     this.#isRepeatable = isRepeatable;
     this.#user = user;
@@ -216,7 +214,7 @@ export class Attempts implements NodeWaiter {
     const { retryTimeoutMs } = forward;
     if (this.#tried !== undefined) {
       if (this.#further <= 0) return undefined;
-      if (retryTimeoutMs > 0 && nowMs - this.#startedAtMs > retryTimeoutMs) return undefined;
+      if (retryTimeoutMs > 0 && nowMs - this.#firstAtMs > retryTimeoutMs) return undefined;
       this.#further -= 1;
     }
     let attempt: Attempt | undefined;
@@ -229,8 +227,10 @@ export class Attempts implements NodeWaiter {
     }
     if (attempt === undefined) return undefined;
     // Nearly always the only one: an array that grew would take much more.
-    if (this.#tried === undefined) this.#tried = [attempt.node];
-    else this.#tried.push(attempt.node);
+    if (this.#tried === undefined) {
+      this.#tried = [attempt.node];
+      this.#firstAtMs = nowMs;
+    } else this.#tried.push(attempt.node);
     this.#current = attempt;
     this.#currentSinceMs = nowMs;
     return attempt.node;

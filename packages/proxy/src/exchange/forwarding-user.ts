@@ -11,7 +11,6 @@ export interface ForwardingUser {
   readonly client: ExchangeClient;
   readonly head: ReceivedHead;
   readonly body: RequestBody | undefined;
-  readonly startedAtMs: number;
   readonly deadline: Deadline;
   /** Whether nothing but the answer itself forbids to keep the client's connection. */
   readonly mayKeepAlive: boolean;

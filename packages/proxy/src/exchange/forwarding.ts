@@ -39,13 +39,13 @@ export class Forwarding implements AttemptsUser {
   status = 0;
 
   constructor(user: ForwardingUser, forward: Forward) {
-    const { head, body, parts, startedAtMs, deadline } = user;
+    const { head, body, parts, deadline } = user;
     this.#user = user;
     this.#forward = forward;
     this.#isRepeatable = parts.repeats(head.method);
     if (this.#isRepeatable) body?.keep();
     const isSurely = this.#isRepeatable && (body === undefined || body.fits);
-    this.#attempts = new Attempts(parts, forward, startedAtMs, deadline, isSurely, this);
+    this.#attempts = new Attempts(parts, forward, deadline, isSurely, this);
     const mayUpgrade = forward.upgrade === true && !head.hasBody;
     this.#upgrade = mayUpgrade && head.upgrade.toLowerCase() === "websocket" ? head.upgrade : "";
   }
