@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 
+import { httpDate } from "./clock.ts";
 import type { CallbackErrors } from "./callback-errors.ts";
 import type { FailureReason, ProxyFailure, ProxyOptions, Reply } from "./contract.ts";
 
@@ -111,7 +112,13 @@ export function sendable(reply: Reply): Reply {
 export function replyText(reply: Reply, withBody: boolean, connection: string): string {
   const body = Buffer.from(reply.body, "utf8");
   let head = `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\n`;
-  for (const [name, value] of Object.entries(reply.headers)) head += `${name}: ${value}\r\n`;
+  let isDated = false;
+  for (const [name, value] of Object.entries(reply.headers)) {
+    head += `${name}: ${value}\r\n`;
+    isDated ||= name.toLowerCase() === "date";
+  }
+  // RFC 9110 §6.6.1: it is we who answer.
+  if (!isDated) head += `date: ${httpDate()}\r\n`;
   // RFC 9110 §8.6, §15.3.5: neither a length nor a body.
   if (reply.status === 204 || reply.status === 304) return `${head}${connection}\r\n`;
   head += `content-length: ${body.length}\r\n${connection}\r\n`;
