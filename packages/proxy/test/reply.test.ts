@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "vitest";
 
 import type { Reply } from "../src/index.ts";
-import { forwardTo, get, proxyWith, talk } from "./wire.ts";
+import { forwardTo, get, proxyWith, rawNode, talk } from "./wire.ts";
 
 const dates = (answer: string): readonly string[] =>
   [...answer.matchAll(/^date: (.*)\r$/gim)].map((match) => match[1]!);
@@ -34,5 +34,33 @@ describe("an answer of our own says when it was given", () => {
     const date = "Sun, 06 Nov 1994 08:49:37 GMT";
     const address = await proxyWith({ route: () => ({ ...reply, headers: { Date: date } }) });
     assert.deepEqual(dates(await talk(address, get("/"))), [date]);
+  });
+});
+
+describe("a node's answer", () => {
+  const interim = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+  const answer = async (lines: string): Promise<readonly string[]> => {
+    await using node = await rawNode((socket) => {
+      socket.on("data", () => {
+        socket.write(`${interim}HTTP/1.1 200 OK\r\n${lines}Content-Length: 2\r\n\r\nok`);
+      });
+    });
+    const address = await proxyWith({ route: () => forwardTo([node]) });
+    return (await talk(address, get("/"))).split("\r\n\r\n");
+  };
+
+  test("without a Date gets one, its interim ones do not", async () => {
+    const [hints = "", head = "", body] = await answer("");
+    assert.deepEqual(dates(`${hints}\r\n`), []);
+    const [date = "", ...more] = dates(`${head}\r\n`);
+    assert.deepEqual(more, []);
+    assert.equal(new Date(date).toUTCString(), date);
+    assert.equal(body, "ok");
+  });
+
+  test("keeps its own, whatever its case and value", async () => {
+    const [, head = ""] = await answer("dAtE: yesterday\r\nX: y\r\n");
+    assert.match(head, /^HTTP\/1\.1 200 OK\r\ndAtE: yesterday\r\nX: y\r\n/);
+    assert.deepEqual(dates(`${head}\r\n`), ["yesterday"]);
   });
 });

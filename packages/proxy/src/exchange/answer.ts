@@ -1,3 +1,4 @@
+import { httpDate } from "../clock.ts";
 import type { ClientOutput } from "../client/client-output.ts";
 import type { BodyFraming } from "../http1/body-framing.ts";
 import type { ReceivedHead } from "../http1/received-head.ts";
@@ -40,6 +41,8 @@ export class Answer {
     let connection = "";
     if (!this.keepAlive) connection = "Connection: close\r\n";
     else if (isOld) connection = "Connection: keep-alive\r\n";
+    // RFC 9110 §6.6.1: whoever passes on an answer without it writes it.
+    if (!scan.isDated) connection += `Date: ${httpDate()}\r\n`;
     this.#head = responseText(scan, bytes, told, !framing.done, connection);
   }
 

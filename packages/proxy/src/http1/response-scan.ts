@@ -16,12 +16,15 @@ const known = new KnownFields([
   "keep-alive",
   "upgrade",
   "trailer",
+  "date",
   // From here on: fields of one hop that only leave.
   "proxy-connection",
   "proxy-authenticate",
   "te",
 ]);
-const [LENGTH, CODING, CONNECTION, KEEP_ALIVE, UPGRADE, TRAILER] = [1, 2, 3, 4, 5, 6] as const;
+const [LENGTH, CODING, CONNECTION, KEEP_ALIVE, UPGRADE, TRAILER, DATE] = [
+  1, 2, 3, 4, 5, 6, 7,
+] as const;
 
 /**
  * Reads one head of a node's answer where it lies, as strictly as a request's: what a client could take for
@@ -54,6 +57,8 @@ export class ResponseScan {
   upgradeEnd = 0;
   /** Names of the trailers to come; empty: none are announced. */
   trailer = "";
+  /** Whether it says when it was given. */
+  isDated = false;
   /** Lines that travel on, in order, without those of the framing. */
   readonly kept: Runs = new Runs();
 
@@ -107,6 +112,7 @@ export class ResponseScan {
     this.keepAliveS = -1;
     this.upgradeEnd = 0;
     this.trailer = "";
+    this.isDated = false;
     this.#connection.clear();
     const { kept } = this;
     kept.clear();
@@ -143,7 +149,9 @@ export class ResponseScan {
       if (bytes[at] !== CR || bytes[at + 1] !== LF) {
         return this.#refuse("a header field's value is malformed");
       }
-      if (field !== 0) {
+      if (field === DATE) {
+        this.isDated = true;
+      } else if (field !== 0) {
         let valueEnd = at;
         while (
           valueEnd > valueStart &&
