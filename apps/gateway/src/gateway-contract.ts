@@ -44,7 +44,8 @@ export interface Gateway extends AsyncDisposable {
    * Goes over to another configuration: builds it in full, then swaps. Running requests finish.
    * Registries whose configuration did not change keep their watches, balancers their turns.
    *
-   * @throws {@link ListenError} when a new address is taken; DiscoveryError. Nothing changed then.
+   * @throws {@link ListenError} when a new address is taken; DiscoveryError; an Error when the gateway is about to
+   *   end. Nothing changed then.
    */
   reload(config: GatewayConfig): Promise<void>;
   /** Notes a reload that failed before {@link reload}: shown on the status page and in metrics. */

@@ -47,6 +47,8 @@ class RunningGateway implements Gateway {
   readonly #ticketSecret: TicketSecret;
   readonly #health: HealthBoard;
   readonly #checks: HealthChecks | undefined;
+  /** Fires when closing begins: a reload under way waits for no registry any more. */
+  readonly #closing = new AbortController();
   readonly #ending = new AbortController();
   #state: GatewayState | undefined;
   #admin: AdminListener | undefined;
@@ -119,7 +121,7 @@ class RunningGateway implements Gateway {
   }
 
   async #reload(config: GatewayConfig): Promise<void> {
-    if (this.#closed !== undefined) return;
+    this.#closing.signal.throwIfAborted();
     try {
       await this.#goOver(config);
       this.#metrics.reloaded();
@@ -155,7 +157,7 @@ class RunningGateway implements Gateway {
         previous,
       );
       undo.push(() => disposeState(state, previous));
-      if (previous !== undefined) await settled(state, previous, settleMs);
+      if (previous !== undefined) await settled(state, previous, settleMs, this.#closing.signal);
       await step.prepare(state, own);
       const oldAdmin = this.#admin === admin ? undefined : this.#admin;
       this.#state = state;
@@ -237,6 +239,7 @@ class RunningGateway implements Gateway {
   }
 
   async #close(drainMs: number): Promise<void> {
+    this.#closing.abort(new Error("the gateway is about to end"));
     await this.#turn;
     this.#checks?.stop();
     await this.#front.close(drainMs);

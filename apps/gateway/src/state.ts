@@ -109,19 +109,23 @@ export async function disposeState(state: GatewayState, except?: GatewayState): 
 /**
  * Resolves when every view has something to say, or after `timeoutMs`. Views that had nothing to say in
  * `previous` either are not waited for: going over takes no nodes away there.
+ *
+ * @throws the reason of `closing`, as soon as it fires.
  */
 export async function settled(
   state: GatewayState,
   previous: GatewayState,
   timeoutMs: number,
+  closing: AbortSignal,
 ): Promise<void> {
-  const signal = AbortSignal.timeout(timeoutMs);
+  const signal = AbortSignal.any([closing, AbortSignal.timeout(timeoutMs)]);
   const silent = [...previous.pools.values()].filter(({ view }) => isPending(view));
   const awaited = [...state.pools.values()].filter(
     ({ source }) => !silent.some((other) => isDeepStrictEqual(other.source, source)),
   );
   // A registry that refuses us has said all it will: its view stays pending and carries the cause.
   await Promise.allSettled(awaited.map(({ view }) => view.ready({ signal })));
+  closing.throwIfAborted();
 }
 
 function isPending(view: ServiceView): boolean {

@@ -74,17 +74,35 @@ test("services that were silent before are not waited for, new ones are", async 
   };
   const before = await buildState(under.config(`routes: [${user}]\n`), parts);
   const same = await buildState(under.config(`routes: [${user}]\n`), parts, before);
-  await settled(same, before, 600_000);
+  const open = new AbortController().signal;
+  await settled(same, before, 600_000, open);
   const more = `{ uri: /more, upstream: { service_name: MORE } }`;
   const other = await buildState(under.config(`routes: [${user}, ${more}]\n`), parts, before);
   let done = false;
-  const waited = settled(other, before, 600_000).then(() => (done = true));
+  const waited = settled(other, before, 600_000, open).then(() => (done = true));
   await until(() => backend.calls.watch > 1, "both services to be asked for");
   expect(done).toBe(false);
   backend.recover();
   await waited;
   for (const state of [same, other]) await disposeState(state, before);
   await disposeState(before);
+});
+
+test("closing does not wait for a registry that a reload under way waits for", async () => {
+  const backend = memoryBackend();
+  const under = await gatewayUnderTest("routes: []\n", backend);
+  backend.stall();
+  const reloading = under.gateway.reload(under.config(`routes: [${user}]\n`));
+  const refused = expect(reloading).rejects.toThrow("the gateway is about to end");
+  await until(() => backend.calls.watch > 0, "the service to be asked for");
+  let closed = false;
+  const closing = under.gateway.close({ drainMs: 600_000 }).then(() => (closed = true));
+  await refused;
+  // A registry that is mute for good would hold nobody: the state it belongs to is undone.
+  await until(() => closed, "the gateway to be closed");
+  await closing;
+  expect(backend.openWatches).toBe(0);
+  await expect(under.gateway.reload(under.config("routes: []\n"))).rejects.toThrow("about to end");
 });
 
 test("listeners: new ones open, kept ones stay, old ones close when their requests are done", async () => {
