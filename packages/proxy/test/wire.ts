@@ -190,9 +190,12 @@ export async function bodyOf(message: IncomingMessage): Promise<string> {
 }
 
 /** Waits until `condition` holds; fails after a minute. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+): Promise<void> {
   const giveUpAtMs = performance.now() + 60_000;
-  while (!condition()) {
+  while (!(await condition())) {
     if (performance.now() > giveUpAtMs) throw new Error(`waited too long for ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }

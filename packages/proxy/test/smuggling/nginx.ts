@@ -33,14 +33,8 @@ export async function startNginx(program: string): Promise<Nginx> {
   let complaint = "";
   nginx.stderr.on("data", (bytes: Buffer) => (complaint += bytes.toString()));
   const exited = once(nginx, "exit");
-  await until(() => existsSync(path) || nginx.exitCode !== null, "nginx to listen");
+  await until(async () => nginx.exitCode !== null || (await listensOn(path)), "nginx to listen");
   if (nginx.exitCode !== null) throw new Error(`nginx did not start: ${complaint}`);
-  await new Promise<void>((resolve, reject) => {
-    const socket = connect({ path }, () => {
-      socket.destroy();
-      resolve();
-    }).once("error", reject);
-  });
   return {
     path,
     log: async () => (await readFile(logFile, "utf8")).split("\n").filter((line) => line !== ""),
@@ -50,6 +44,16 @@ export async function startNginx(program: string): Promise<Nginx> {
       await rm(folder, { recursive: true });
     },
   };
+}
+
+/** A socket's file is there before anybody listens on it. */
+function listensOn(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ path }, () => {
+      socket.destroy();
+      resolve(true);
+    }).once("error", () => resolve(false));
+  });
 }
 
 /** One process without rights it does not need; all its files in `folder`. */
