@@ -1,8 +1,10 @@
+import { type OptionNames, show } from "@rollcall/core/adapter";
+
 import type { Balancer } from "./balancer.ts";
 import { consistentHash } from "./consistent-hash.ts";
 import { ewma, type EwmaOptions } from "./ewma.ts";
 import { leastConn } from "./least-conn.ts";
-import { checkNames, invalid, type OptionNames, show } from "./options.ts";
+import { invalid, section } from "./options.ts";
 import { outlierEjection } from "./outlier-ejection.ts";
 import type { OutlierEjectionOptions } from "./outlier-options.ts";
 import { p2c, type P2cOptions } from "./p2c.ts";
@@ -51,7 +53,7 @@ const names: OptionNames<BalancerOptions> = {
  * @throws {@link DiscoveryError} `INVALID` for an unknown type, and for an option that does not exist or is out of bounds.
  */
 export function createBalancer(type: BalancerType, options: BalancerOptions = {}): Balancer {
-  checkNames("", options, names);
+  section("options", options, names);
   let balancer = algorithm(type, options);
   if (options.zonePreference !== undefined) {
     balancer = zonePreference(balancer, options.zonePreference);

@@ -1,16 +1,10 @@
 import type { ServiceNode } from "@rollcall/core";
+import type { OptionNames } from "@rollcall/core/adapter";
 
 import { balancerOf } from "./algorithm.ts";
 import type { Balancer, Outcome } from "./balancer.ts";
 import { LoadMember, Totals } from "./in-flight.ts";
-import {
-  checkNames,
-  dayMs,
-  type OptionNames,
-  resolveClock,
-  resolveNumbers,
-  resolveRandom,
-} from "./options.ts";
+import { dayMs, resolveClock, resolveNumbers, resolveRandom, section } from "./options.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 /** Options of {@link ewma}. */
@@ -47,7 +41,7 @@ const leastLatencyMs = 0.001;
  * @see https://github.com/twitter/finagle/blob/develop/finagle-core/src/main/scala/com/twitter/finagle/loadbalancer/PeakEwma.scala
  */
 export function ewma(options: EwmaOptions = {}): Balancer {
-  checkNames("ewma.", options, names);
+  section("ewma", options, names);
   const { decayMs } = resolveNumbers("ewma.", options, {
     decayMs: { fallback: 10_000, min: 1, max: dayMs },
   });

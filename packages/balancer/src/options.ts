@@ -1,7 +1,7 @@
 // The global one is a getter, which costs as much as the time itself.
 import { performance } from "node:perf_hooks";
 
-import { DiscoveryError } from "@rollcall/core";
+import { type OptionChecks, optionChecks, show } from "@rollcall/core/adapter";
 
 /** Default and bounds of a number. */
 export interface NumberRule {
@@ -15,30 +15,13 @@ export interface NumberRule {
 /** One day: the bound of every time, in ms. */
 export const dayMs = 86_400_000;
 
-/** Every option of an object, by name: a list that the compiler keeps complete. */
-export type OptionNames<T> = Readonly<Record<keyof T, true>>;
+const checks = optionChecks("balancer");
 
-/**
- * Refuses an option that does not exist: a misspelled one would leave the default, unnoticed.
- *
- * @param prefix  What messages put before the names, such as `slowStart.`; empty for the outermost options.
- * @throws {@link DiscoveryError} `INVALID`, naming it and those there are.
- */
-export function checkNames<T extends object>(
-  prefix: string,
-  options: T,
-  names: OptionNames<T>,
-): void {
-  if (typeof options !== "object" || options === null) {
-    throw invalid(`${prefix.slice(0, -1) || "options"} must be an object, got ${show(options)}`);
-  }
-  for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || Object.hasOwn(names, name)) continue;
-    const known = Object.keys(names).sort().join(", ");
-    const shown = /^\w{1,80}$/.test(name) ? name : show(name);
-    throw invalid(`${prefix}${shown} is not an option; there are ${known}`);
-  }
-}
+/** The options themselves, or an object of further ones; a misspelled one is refused. */
+export const section: OptionChecks["section"] = checks.section;
+
+/** A refused option. */
+export const invalid: OptionChecks["invalid"] = checks.invalid;
 
 /**
  * Checks the numbers of an options object and fills in the defaults.
@@ -93,20 +76,4 @@ function resolveFunction<F>(field: string, value: unknown, fallback: F): F {
   if (value === undefined) return fallback;
   if (typeof value === "function") return value as F;
   throw invalid(`${field} must be a function, got ${show(value)}`);
-}
-
-/** The value as messages show it. */
-export function show(value: unknown): string {
-  if (typeof value === "number") return String(value);
-  return (JSON.stringify(value) ?? String(value)).slice(0, 80);
-}
-
-/** A refused option. */
-export function invalid(reason: string): DiscoveryError {
-  return new DiscoveryError({
-    code: "INVALID",
-    registry: "balancer",
-    operation: "read options",
-    reason,
-  });
 }

@@ -1,13 +1,13 @@
 import type { ServiceNode } from "@rollcall/core";
+import type { OptionNames } from "@rollcall/core/adapter";
 
 import {
-  checkNames,
   dayMs,
   invalid,
-  type OptionNames,
   resolveClock,
   resolveListener,
   resolveNumbers,
+  section,
 } from "./options.ts";
 
 /** A node that is left out from now on. */
@@ -93,7 +93,7 @@ const names: OptionNames<OutlierEjectionOptions> = {
 
 /** @throws {@link DiscoveryError} `INVALID`, naming the first option that does not exist or is out of bounds. */
 export function resolveOutlierOptions(options: OutlierEjectionOptions): OutlierSettings {
-  checkNames("outlierEjection.", options, names);
+  section("outlierEjection", options, names);
   const numbers = resolveNumbers("outlierEjection.", options, {
     consecutiveFailures: { fallback: 5, min: 0, max: million },
     consecutiveHttpFailures: { fallback: 0, min: 0, max: million },

@@ -1,7 +1,9 @@
+import type { OptionNames } from "@rollcall/core/adapter";
+
 import { balancerOf } from "./algorithm.ts";
 import type { Balancer } from "./balancer.ts";
 import { LoadMember, Totals } from "./in-flight.ts";
-import { checkNames, type OptionNames, resolveRandom } from "./options.ts";
+import { resolveRandom, section } from "./options.ts";
 import { TwoChoices } from "./two-choices.ts";
 
 /** Options of {@link p2c}. */
@@ -22,7 +24,7 @@ const names: OptionNames<P2cOptions> = { random: true };
  * @see https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/load_balancers#weighted-least-request
  */
 export function p2c(options: P2cOptions = {}): Balancer {
-  checkNames("p2c.", options, names);
+  section("p2c", options, names);
   const random = resolveRandom(options.random);
   const totals = new Totals();
   return balancerOf({

@@ -1,16 +1,10 @@
 import type { ServiceNode } from "@rollcall/core";
+import type { OptionNames } from "@rollcall/core/adapter";
 
 import type { Skip } from "./algorithm.ts";
 import type { Balancer, Picked } from "./balancer.ts";
 import { Ledger, type NodeState } from "./ledger.ts";
-import {
-  checkNames,
-  dayMs,
-  type OptionNames,
-  resolveClock,
-  resolveNumbers,
-  resolveRandom,
-} from "./options.ts";
+import { dayMs, resolveClock, resolveNumbers, resolveRandom, section } from "./options.ts";
 
 /** Options of {@link slowStart}. */
 export interface SlowStartOptions {
@@ -54,7 +48,7 @@ const names: OptionNames<SlowStartOptions> = {
  * @see https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start
  */
 export function slowStart(inner: Balancer, options: SlowStartOptions = {}): SlowStart {
-  checkNames("slowStart.", options, names);
+  section("slowStart", options, names);
   return new Starting(inner, {
     ...resolveNumbers("slowStart.", options, {
       windowMs: { fallback: 30_000, min: 1, max: dayMs },

@@ -1,8 +1,9 @@
 import type { ServiceNode } from "@rollcall/core";
+import { type OptionNames, show } from "@rollcall/core/adapter";
 
 import type { Skip } from "./algorithm.ts";
 import type { Balancer, Outcome, Picked } from "./balancer.ts";
-import { checkNames, invalid, type OptionNames, resolveNumbers, show } from "./options.ts";
+import { invalid, resolveNumbers, section } from "./options.ts";
 
 /** Options of {@link zonePreference}. */
 export interface ZonePreferenceOptions {
@@ -26,7 +27,7 @@ const names: OptionNames<ZonePreferenceOptions> = { zone: true, minNodes: true }
  * @throws {@link DiscoveryError} `INVALID` when an option is out of bounds.
  */
 export function zonePreference(inner: Balancer, options: ZonePreferenceOptions): Balancer {
-  checkNames("zonePreference.", options, names);
+  section("zonePreference", options, names);
   const { minNodes } = resolveNumbers("zonePreference.", options, {
     minNodes: { fallback: 1, min: 1, max: 1_000_000 },
   });

@@ -133,7 +133,9 @@ describe.each(["1.0", "1.1"])(
 
 describe("a client that takes its answer late", () => {
   /** A client that reads nothing until the system takes no more for it, and then asks once more. */
-  async function full(options: Partial<ProxyOptions>): Promise<Client> {
+  async function full(
+    options: Partial<ProxyOptions>,
+  ): Promise<{ readonly one: Client; readonly ours: Socket }> {
     const filler: Reply = { kind: "reply", status: 200, headers: {}, body: "x".repeat(16_000) };
     const node = await rawNode((socket) => {
       socket.once("data", () => socket.end("HTTP/1.1 200 OK\r\n\r\nthe end"));
@@ -160,11 +162,11 @@ describe("a client that takes its answer late", () => {
     }
     one.socket.write(get("/last"));
     await until(() => completed === asked + 1, "the last answer");
-    return one;
+    return { one, ours: ours! };
   }
 
   test("gets all of it, however long a connection lingers", async () => {
-    const one = await full({ lingerTimeoutMs: 1 });
+    const { one } = await full({ lingerTimeoutMs: 1 });
     // Many times as long as it lingers, and as deadlines are looked at.
     await new Promise((resolve) => setTimeout(resolve, 600));
     one.socket.resume();
@@ -174,8 +176,8 @@ describe("a client that takes its answer late", () => {
   });
 
   test("or not at all, and does not take it for whole: clientSendTimeoutMs", async () => {
-    const one = await full({ clientSendTimeoutMs: 1 });
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    const { one, ours } = await full({ clientSendTimeoutMs: 1 });
+    await until(() => ours.destroyed, "the client to be given up");
     one.socket.resume();
     await until(() => one.end !== undefined, "the end");
     assert.notEqual(one.received.slice(-7), "the end");
